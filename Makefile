@@ -1,0 +1,46 @@
+# Wattledger: everything below works on a machine with Python 3.11+ and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: setup demo test test-kafka lint bench clean help
+
+help:
+	@echo "make demo        set everything up and watch the main job run"
+	@echo "make test        set everything up and run the tests"
+	@echo "make test-kafka  the integration tests against Apache Kafka (needs Java 17+ and Maven)"
+	@echo "make lint        ruff, mypy --strict, import-linter"
+	@echo "make bench       measurements, printed as ratios"
+	@echo "make clean       remove .venv and .wattledger"
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Wattledger needs Python 3.11 or newer; $$($(PYTHON) --version) is here. Set PYTHON=python3.x"; exit 1; }
+	@echo "Setting up $(VENV) (about a minute the first time) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[server,embedded,dev]'
+	@touch $(STAMP)
+
+demo: setup
+	@$(BIN)/wattledger demo
+
+test: setup
+	@$(BIN)/pytest -n 2 --dist loadgroup
+
+test-kafka: setup
+	@WATTLEDGER_TEST_BROKER=apache $(BIN)/pytest -m kafka
+
+lint: setup
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+
+bench: setup
+	@$(BIN)/python -m benchmarks
+
+clean:
+	@rm -rf $(VENV) .wattledger

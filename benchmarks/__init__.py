@@ -1,0 +1,1 @@
+"""Measurements that print ratios; run by hand and by `make bench`."""

@@ -1,0 +1,49 @@
+"""Identities that two sides derive alike, so that the same thing always has the same id."""
+
+from datetime import datetime
+from uuid import UUID, uuid5
+
+from ledger.values.instants import in_utc
+
+# Fixed for all time: every id below would change with it.
+NAMESPACE = UUID("6f2b0f4e-1d5c-5c1b-9b43-7f4d8a0c2e11")
+
+
+def reading_id(*, meter: str, registers: str, read_at: datetime) -> UUID:
+    """Return a reading's business identity: UUIDv5 of meter serial, register set and read time (design §3)."""
+    return uuid5(NAMESPACE, f"reading|{meter}|{registers}|{in_utc(read_at).isoformat()}")
+
+
+def supply_stream(code: str) -> UUID:
+    """Return the event stream of the supply point with this code."""
+    return uuid5(NAMESPACE, f"supply|{code}")
+
+
+def meter_stream(code: str) -> UUID:
+    """Return the event stream of what the supply point with this code consumed."""
+    return uuid5(NAMESPACE, f"meter|{code}")
+
+
+def relay_stream(code: str) -> UUID:
+    """Return the event stream of the relay of the supply point with this code."""
+    return uuid5(NAMESPACE, f"relay|{code}")
+
+
+def account_stream(code: str) -> UUID:
+    """Return the event stream of the account with this code."""
+    return uuid5(NAMESPACE, f"account|{code}")
+
+
+def tariff_stream(code: str) -> UUID:
+    """Return the event stream of the tariff with this code."""
+    return uuid5(NAMESPACE, f"tariff|{code}")
+
+
+def site_stream(code: str) -> UUID:
+    """Return the event stream of the site with this code."""
+    return uuid5(NAMESPACE, f"site|{code}")
+
+
+def order_id(*, supply: str, sequence: int) -> UUID:
+    """Return the id of the relay order that stands at this version of the supply's relay stream."""
+    return uuid5(NAMESPACE, f"order|{supply}|{sequence}")

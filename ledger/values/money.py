@@ -1,0 +1,36 @@
+"""Money: an integer number of micro-units (10⁻⁶) of the ledger's currency; `Decimal` only at the edges."""
+
+from decimal import ROUND_HALF_UP, Decimal
+
+from ledger.values.errors import InvalidValue
+
+MICROS_PER_UNIT = 1_000_000
+
+
+def micros_from_decimal(amount: Decimal) -> int:
+    """Convert an amount in currency units to micro-units.
+
+    Raises InvalidValue for an amount that is not finite or is finer than one micro-unit.
+    """
+    if not amount.is_finite():
+        raise InvalidValue(f"amount {amount} is not a finite number; give a decimal such as 50.00")
+    micros = amount * MICROS_PER_UNIT
+    if micros != micros.to_integral_value():
+        raise InvalidValue(f"amount {amount} is finer than 0.000001; round it at its source")
+    return int(micros)
+
+
+def decimal_from_micros(micros: int) -> Decimal:
+    """Convert micro-units to currency units, exactly."""
+    return Decimal(micros).scaleb(-6)
+
+
+def rounded_to_minor_unit(amount: Decimal, *, minor_digits: int = 2) -> Decimal:
+    """Round an amount in currency units half away from zero to the currency's minor unit."""
+    return amount.quantize(Decimal(1).scaleb(-minor_digits), rounding=ROUND_HALF_UP)
+
+
+def divided_half_away(numerator: int, denominator: int) -> int:
+    """Divide two integers, rounding half away from zero (design I4); `denominator` is positive."""
+    quotient = (2 * abs(numerator) + denominator) // (2 * denominator)
+    return quotient if numerator >= 0 else -quotient

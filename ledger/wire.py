@@ -1,0 +1,203 @@
+"""What travels over Kafka between the edge and the server, as msgspec structs in JSON.
+
+Unknown fields are ignored; an unknown schema version or kind raises WireError, so that the reader can keep the
+message with its reason. Energies are integer milliwatt-hours of import, times are UTC instants, words as read
+from the device are hex.
+"""
+
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+import msgspec
+
+SCHEMA = 1
+
+METER_READINGS = "meter-readings"
+SWEEP_ACKS = "sweep-acks"
+RELAY_COMMANDS = "relay-commands"
+RELAY_RESULTS = "relay-results"
+DEAD_LETTERS = "dead-letters"
+
+# Every topic the system uses with its number of partitions' setting name; all are created by us, none compacted.
+TOPICS = (METER_READINGS, SWEEP_ACKS, RELAY_COMMANDS, RELAY_RESULTS, DEAD_LETTERS)
+
+# A time without a zone names two instants on the day the clocks go back: refused.
+Instant = Annotated[datetime, msgspec.Meta(tz=True)]
+Quality = Literal["measured", "estimated", "substituted", "unknown"]
+RelayAction = Literal["open", "close"]
+RelayOutcome = Literal["confirmed", "failed", "expired", "refused", "superseded"]
+
+
+class WireError(Exception):
+    """A message cannot be read: `reason` is a stable code, the text says what stands there."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
+class RegisterReading(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A cumulative register at an instant; it only ever rises, but for rollover at the profile's modulus."""
+
+    meter: str
+    read_at: Instant
+    import_milliwh: int
+    periods: dict[str, int] | None = None
+    demand_w: int | None = None
+    reactive_millivarh: int | None = None
+    apparent_millivah: int | None = None
+    quality: Quality = "measured"
+    profile: str = ""
+    raw: str = ""
+
+
+class IntervalReading(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Energy used in the half-open span [start, end), as a file or a load profile gives it."""
+
+    meter: str
+    start: Instant
+    end: Instant
+    import_milliwh: int
+    demand_w: int | None = None
+    reactive_millivarh: int | None = None
+    supersedes: UUID | None = None
+    quality: Quality = "measured"
+    profile: str = ""
+    raw: str = ""
+
+
+class Reading(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One reading: exactly one of its two kinds is there."""
+
+    register: RegisterReading | None = None
+    interval: IntervalReading | None = None
+
+    def __post_init__(self) -> None:
+        if (self.register is None) == (self.interval is None):
+            raise ValueError("a reading holds either a register or an interval")
+
+
+class Sweep(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="sweep"):
+    """What one pass over a concentrator's meters read; sequences run 1, 2, 3 … per collector and concentrator."""
+
+    schema: int = SCHEMA
+    concentrator: str
+    collector: str
+    sequence: int
+    readings: list[Reading]
+
+
+class Tick(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="tick"):
+    """A local date has ended for a concentrator's supplies: time-driven charges fall due."""
+
+    schema: int = SCHEMA
+    concentrator: str
+    local_date: date
+
+
+class SweepAck(msgspec.Struct, frozen=True, kw_only=True):
+    """The ledger has committed this collector's sweeps of this concentrator up to and including `sequence`.
+
+    A collector forgets what an acknowledgement covers, and publishes again from `sequence` + 1 when an
+    acknowledgement falls behind what it has already published (the ledger takes sweeps in sequence only).
+    """
+
+    schema: int = SCHEMA
+    concentrator: str
+    collector: str
+    sequence: int
+
+
+class RelayCommand(msgspec.Struct, frozen=True, kw_only=True):
+    """An order to a relay, signed with Ed25519 over `ledger.values.signing.signed_bytes`; signature in hex."""
+
+    schema: int = SCHEMA
+    order: UUID
+    sequence: int
+    concentrator: str
+    supply: str
+    meter: str
+    action: RelayAction
+    reason: str
+    ledger_position: int
+    issued_at: Instant
+    expires_at: Instant
+    signature: str = ""
+
+
+class RelayResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What became of an order at the edge; `readback` is the state as read, never as written."""
+
+    schema: int = SCHEMA
+    order: UUID
+    supply: str
+    meter: str
+    concentrator: str
+    outcome: RelayOutcome
+    readback: Literal["open", "closed", "unknown"]
+    at: Instant
+    detail: str = ""
+
+
+class _Header(msgspec.Struct):
+    schema: int
+    kind: str = ""
+
+
+encode = msgspec.json.Encoder().encode
+_header_decoder = msgspec.json.Decoder(_Header)
+_meter_message_decoder = msgspec.json.Decoder(Sweep | Tick)
+_ack_decoder = msgspec.json.Decoder(SweepAck)
+_command_decoder = msgspec.json.Decoder(RelayCommand)
+_result_decoder = msgspec.json.Decoder(RelayResult)
+
+
+def decode_meter_message(data: bytes) -> Sweep | Tick:
+    """Decode a message of `meter-readings`; raises WireError."""
+    message: Sweep | Tick = _decoded(_meter_message_decoder, data)
+    return message
+
+
+def decode_ack(data: bytes) -> SweepAck:
+    """Decode a message of `sweep-acks`; raises WireError."""
+    ack: SweepAck = _decoded(_ack_decoder, data)
+    return ack
+
+
+def decode_command(data: bytes) -> RelayCommand:
+    """Decode a message of `relay-commands`; raises WireError."""
+    command: RelayCommand = _decoded(_command_decoder, data)
+    return command
+
+
+def decode_result(data: bytes) -> RelayResult:
+    """Decode a message of `relay-results`; raises WireError."""
+    result: RelayResult = _decoded(_result_decoder, data)
+    return result
+
+
+def _decoded(decoder: "msgspec.json.Decoder[Any]", data: bytes) -> Any:
+    try:
+        message = decoder.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise _explained(data, error) from None
+    if message.schema != SCHEMA:
+        raise _unknown_schema(message.schema)
+    return message
+
+
+def _explained(data: bytes, error: Exception) -> WireError:
+    """Tell a message from a newer version of ours from one that is simply broken."""
+    try:
+        header = _header_decoder.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return WireError("unreadable", str(error))
+    if header.schema != SCHEMA:
+        return _unknown_schema(header.schema)
+    return WireError("malformed", str(error))
+
+
+def _unknown_schema(schema: int) -> WireError:
+    return WireError("unknown-schema", f"schema {schema} is not known here (this version reads {SCHEMA})")

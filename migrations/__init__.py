@@ -1,0 +1,1 @@
+"""All DDL, as ordered SQL files run by yoyo-migrations."""

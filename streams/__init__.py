@@ -1,0 +1,1 @@
+"""Kafka on the server side: the Faust app, the agents that price readings and take in relay results."""

@@ -1,0 +1,1 @@
+"""Unit, property, integration and acceptance tests."""
