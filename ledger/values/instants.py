@@ -14,9 +14,7 @@ def parse_instant(text: str) -> datetime:
     try:
         instant = datetime.fromisoformat(text)
     except ValueError:
-        raise InvalidValue(
-            f"{text!r} is not an ISO 8601 time; write it like 2026-11-22T18:00:00+00:00"
-        ) from None
+        raise InvalidValue(f"{text!r} is not an ISO 8601 time; write it like 2026-11-22T18:00:00+00:00") from None
     return in_utc(instant)
 
 
