@@ -1,1 +1,1 @@
-"""The ledger's rating."""
+"""Rating: tariff in, usage in, explained lines out; exact to the micro-unit however the usage arrives grouped."""

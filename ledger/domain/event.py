@@ -1,0 +1,53 @@
+"""Facts and events: a fact is what happened, an event is a fact at its place in a stream."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar
+from uuid import UUID
+
+import msgspec
+from eventsourcing.utils import register_topic
+
+
+class Fact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """Something that happened, as it is stored; `recorded_at` is when the ledger took it in (UTC)."""
+
+    # The topic is schema: stored with every event, never changed. A new shape gets a new version and an upcaster.
+    topic: ClassVar[str] = ""
+
+    recorded_at: datetime
+
+
+class Posting(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One line of a double-entry transaction: debits are positive, credits negative, in micro-units.
+
+    `account` is the consumer account the line belongs to, empty where it belongs to none.
+    """
+
+    code: str
+    account: str
+    amount_micros: int
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A fact at its place: version `originator_version` (1, 2, 3 …) of stream `originator_id`."""
+
+    originator_id: UUID
+    originator_version: int
+    fact: Any
+
+
+FACTS: dict[str, type[Fact]] = {}
+
+
+def fact_type(topic: str) -> Any:
+    """Register the decorated class under its stable topic, for us and for the eventsourcing library."""
+
+    def registered(cls: type[Fact]) -> type[Fact]:
+        cls.topic = topic
+        FACTS[topic] = cls
+        register_topic(topic, cls)
+        return cls
+
+    return registered

@@ -1,0 +1,102 @@
+"""What a supply point consumed: debits and held readings, each with the full state after it.
+
+Written only by the owner of the concentrator's partition. The newest event of a stream is therefore all that pricing
+needs to load, however long the history (design §3); folding from the first must give the same (I6).
+"""
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+
+from ledger.domain.event import Fact, Posting, fact_type
+from ledger.rating.lines import Counters, Line
+
+HoldReason = Literal[
+    "backwards", "leap", "in-the-future", "out-of-range", "conflicting", "overlapping", "unoccupied", "no-terms"
+]
+
+
+class Source(msgspec.Struct, frozen=True, gc=False):
+    """The message that a reading came in: where it stands in Kafka and when it was published (broker's time)."""
+
+    partition: int
+    message_offset: int
+    published_at: datetime
+    collector: str
+    sequence: int
+
+
+class Episode(msgspec.Struct, frozen=True, gc=False):
+    """An open run of bad readings of a register; while it lasts, the leap allowance does not grow (design I8)."""
+
+    reason: str
+    reading: UUID
+    opened_at: datetime
+    register_milliwh: int
+    allowance_milliwh: int
+
+
+class MeterState(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """All that pricing must remember of a supply point.
+
+    `billed_to` and `register_milliwh` are the last good reading's time and value; `covered` are the half-open
+    spans of intervals billed so far, merged, as epoch seconds; `account` owns the counters.
+    """
+
+    meter: str = ""
+    account: str = ""
+    billed_to: datetime | None = None
+    register_milliwh: int | None = None
+    counters: Counters = Counters()
+    covered: tuple[tuple[int, int], ...] = ()
+    episode: Episode | None = None
+
+
+@fact_type("meter.usage-debited/1")
+class UsageDebited(Fact, frozen=True, kw_only=True):
+    """Usage of a span, priced and charged to the account that occupied the supply point then (evidence: design I6).
+
+    Energies are milliwatt-hours, amounts micro-units. Registers are None where the meter gives intervals.
+    """
+
+    supply: str
+    account: str
+    meter: str
+    reading: UUID
+    started_at: datetime
+    ended_at: datetime
+    opening_milliwh: int | None = None
+    closing_milliwh: int | None = None
+    usage_milliwh: int
+    quality: str
+    profile: str
+    raw: str
+    before: Counters
+    lines: list[Line]
+    amount_micros: int
+    postings: list[Posting]
+    source: Source
+    state: MeterState
+
+
+@fact_type("meter.reading-held/1")
+class ReadingHeld(Fact, frozen=True, kw_only=True):
+    """A reading that is not billed: why, in words, and the energy it claims beyond what is billed.
+
+    The first of a run opens an episode; later ones of the same run are counted, not recorded.
+    """
+
+    supply: str
+    meter: str
+    reading: UUID
+    reason: HoldReason
+    detail: str
+    read_at: datetime
+    claimed_milliwh: int
+    quality: str
+    profile: str
+    raw: str
+    source: Source
+    state: MeterState

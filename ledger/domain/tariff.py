@@ -1,0 +1,49 @@
+"""Tariffs as published: immutable, effective-dated versions, each with the whole file it was published from."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+
+from ledger.domain.event import Fact, fact_type
+from ledger.rating.rate import CompiledTariff, compile_tariff
+from ledger.rating.tariff import parse_tariff
+
+
+@fact_type("tariff.published/1")
+class TariffPublished(Fact, frozen=True, kw_only=True):
+    """A version of a tariff, in force from `effective_from` until a later version's; `text` is the TOML file."""
+
+    tariff: str
+    version: int
+    effective_from: datetime
+    text: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class TariffHistory:
+    """A tariff's versions in the order in which they take effect."""
+
+    code: str
+    versions: tuple[TariffPublished, ...]
+
+    def version_at(self, instant: datetime) -> TariffPublished | None:
+        """Return the version in force at an instant."""
+        return next((row for row in reversed(self.versions) if row.effective_from <= instant), None)
+
+
+def evolve(history: TariffHistory | None, fact: Fact) -> TariffHistory:
+    """Apply a fact of the stream; a version taking effect at the instant of an older one replaces it."""
+    if not isinstance(fact, TariffPublished):
+        raise AssertionError(f"{type(fact).__name__} does not belong to a tariff stream")
+    versions = () if history is None else history.versions
+    return TariffHistory(
+        code=fact.tariff,
+        versions=tuple(sorted((*versions, fact), key=lambda row: (row.effective_from, row.version))),
+    )
+
+
+@lru_cache(maxsize=4096)
+def compiled(text: str, version: int) -> CompiledTariff:
+    """Return a published version ready for rating; compiled once per process."""
+    return compile_tariff(parse_tariff(text), version=version)
