@@ -1,0 +1,1 @@
+pytest_plugins = ["tests.services.directories", "tests.services.postgres", "tests.services.broker"]

@@ -1,0 +1,1 @@
+"""Real services for tests: PostgreSQL and a Kafka-protocol broker, as pytest plugins."""
