@@ -23,7 +23,7 @@ CREATE INDEX events_control_idx ON ledger.events (notification_id)
 -- Writers lock this one row instead of the events table, so that VACUUM and they never wait for each other.
 -- `head` is the newest position; `control_head` the newest change to anything that pricing depends on.
 CREATE TABLE ledger.gate (
-    only boolean PRIMARY KEY DEFAULT true CHECK (only),
+    single boolean PRIMARY KEY DEFAULT true CHECK (single),
     head bigint NOT NULL DEFAULT 0,
     control_head bigint NOT NULL DEFAULT 0
 ) WITH (fillfactor = 10);
@@ -101,7 +101,7 @@ CREATE TABLE ledger.command_keys (
 
 -- How far the publisher of relay orders has read the log, and the orders whose outcome is not yet known.
 CREATE TABLE ledger.outbox (
-    only boolean PRIMARY KEY DEFAULT true CHECK (only),
+    single boolean PRIMARY KEY DEFAULT true CHECK (single),
     position bigint NOT NULL DEFAULT 0
 );
 INSERT INTO ledger.outbox DEFAULT VALUES;

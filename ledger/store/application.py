@@ -1,0 +1,95 @@
+"""The ledger as an eventsourcing application: load a stream, append events, keep commands idempotent."""
+
+from collections.abc import Callable
+from typing import ClassVar, TypeVar
+from uuid import UUID
+
+from eventsourcing.application import Application
+from eventsourcing.persistence import IntegrityError
+from eventsourcing.postgres import PostgresApplicationRecorder
+from psycopg.conninfo import conninfo_to_dict
+
+from ledger.domain.event import Event, Fact
+from ledger.store.command import Command
+from ledger.values.errors import Conflict
+
+State = TypeVar("State")
+
+
+class Ledger(Application[UUID]):
+    """The ledger at a PostgreSQL URL, for use cases; close it when done."""
+
+    name = "ledger"
+    env: ClassVar[dict[str, str]] = {
+        "PERSISTENCE_MODULE": "ledger.store.recorder:GateFactory",
+        "MAPPER_TOPIC": "ledger.store.mapper:FactMapper",
+        # DDL lives in migrations; database functions would drop what we pass and commit ids out of order.
+        "CREATE_TABLE": "n",
+        "POSTGRES_ENABLE_DB_FUNCTIONS": "n",
+        "POSTGRES_SCHEMA": "ledger",
+        "POSTGRES_POOL_SIZE": "1",
+        "POSTGRES_MAX_OVERFLOW": "9",
+    }
+
+    def __init__(self, *, url: str) -> None:
+        parameters = {key: str(value) for key, value in conninfo_to_dict(url).items()}
+        super().__init__(
+            {
+                "POSTGRES_DBNAME": parameters.pop("dbname", "postgres"),
+                "POSTGRES_HOST": parameters.pop("host", ""),
+                "POSTGRES_PORT": parameters.pop("port", "5432"),
+                "POSTGRES_USER": parameters.pop("user", ""),
+                "POSTGRES_PASSWORD": parameters.pop("password", ""),
+            }
+        )
+        recorder = self.recorder
+        if not isinstance(recorder, PostgresApplicationRecorder):
+            raise TypeError("the ledger needs its own recorder; unset PERSISTENCE_MODULE in the environment")
+        self.datastore = recorder.datastore
+        # What a URL may say beyond these five, TLS above all, must not get lost.
+        if isinstance(self.datastore.pool.kwargs, dict):
+            self.datastore.pool.kwargs.update(parameters)
+
+    def folded(self, stream: UUID, evolve: Callable[[State, Fact], State], initial: State) -> tuple[State, int]:
+        """Return a stream's state and version; the initial state and 0 where it has no events."""
+        state, version = initial, 0
+        for event in self.events.get(stream):
+            if not isinstance(event, Event):
+                raise TypeError(f"stream {stream} gave {event!r}")
+            state, version = evolve(state, event.fact), event.originator_version
+        return state, version
+
+    def append(self, *events: Event, command: Command | None = None) -> int:
+        """Append events in one transaction and return the position of the last.
+
+        Raises the library's IntegrityError where another writer was first; nothing is appended then.
+        """
+        recordings = self.save(*events, command=command)
+        return recordings[-1].notification.id
+
+    def earlier(self, command: Command) -> int | None:
+        """Return the position that a command with this key got before, None where there was none.
+
+        Raises Conflict where the key came with other content, naming the difference.
+        """
+        with self.datastore.get_connection() as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT digest, content, position FROM ledger.command_keys WHERE key = %s", (command.key,))
+            row = cursor.fetchone()
+        if row is None:
+            return None
+        if bytes(row["digest"]) == command.digest:
+            return int(row["position"])
+        before = row["content"]
+        names = sorted(set(before) | set(command.content))
+        differences = [
+            f"{name} was {before.get(name)!r}, is {command.content.get(name)!r}"
+            for name in names
+            if before.get(name) != command.content.get(name)
+        ]
+        raise Conflict(
+            f"idempotency key {command.key!r} was used before with other content ({'; '.join(differences)});"
+            " use a new key for a new command"
+        )
+
+
+__all__ = ["IntegrityError", "Ledger"]

@@ -1,0 +1,67 @@
+"""The gate: the one row that every writer of events locks, so that positions become visible in commit order.
+
+The library locks the whole events table instead; that lock and VACUUM wait for each other, this one does not.
+Everything is computed before the gate is taken, and the transaction that holds it is short.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from eventsourcing.persistence import StoredEvent
+from psycopg import Connection, Cursor
+from psycopg.rows import TupleRow, tuple_row
+
+from ledger.store.copying import COPY_EVENTS, copied
+
+CHANNEL = "ledger_events"
+
+# What pricing depends on: a change of these moves `control_head`, and batches priced before it price again.
+PRICED_BY = ("supply.", "tariff.")
+
+_LOCK_TIMEOUT_S = 30
+
+
+@dataclass(slots=True)
+class Gate:
+    """A held gate: the ledger's newest position, that of the newest control change, and the way to append."""
+
+    cursor: Cursor[TupleRow]
+    head: int
+    control_head: int
+
+    def append(self, events: Sequence[StoredEvent]) -> range:
+        """Append events in order and return the positions they got.
+
+        Raises psycopg's UniqueViolation where a stream already has one of the versions: someone else wrote first.
+        """
+        if not events:
+            return range(self.head + 1, self.head + 1)
+        positions = range(self.head + 1, self.head + 1 + len(events))
+        self.head = positions[-1]
+        for position, event in zip(positions, events, strict=True):
+            if event.topic.startswith(PRICED_BY):
+                self.control_head = position
+        with self.cursor.copy(COPY_EVENTS) as copy:
+            copy.write(copied(events, first_position=positions[0]))
+        self.cursor.execute(
+            "UPDATE ledger.gate SET head = %s, control_head = %s", (self.head, self.control_head), prepare=True
+        )
+        self.cursor.execute(f"NOTIFY {CHANNEL}", prepare=True)
+        return positions
+
+
+@contextmanager
+def gated(connection: Connection[Any]) -> Iterator[Gate]:
+    """Take the gate in a transaction of its own; commit when the block ends, roll back where it raises.
+
+    The connection must be in autocommit mode, as this opens and ends the transaction.
+    """
+    with connection.transaction(), connection.cursor(row_factory=tuple_row) as cursor:
+        cursor.execute(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT_S}s'", prepare=True)
+        cursor.execute("SELECT head, control_head FROM ledger.gate FOR UPDATE", prepare=True)
+        row = cursor.fetchone()
+        if row is None:
+            raise RuntimeError("ledger.gate has lost its row; restore the database from its backup")
+        yield Gate(cursor, row[0], row[1])

@@ -1,0 +1,92 @@
+"""The log: every event in the order of its position, read in batches, awaited by NOTIFY."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, LiteralString
+from uuid import UUID
+
+from psycopg import Connection
+from psycopg.rows import tuple_row
+
+from ledger.domain.event import Fact
+from ledger.store.gate import CHANNEL
+from ledger.store.mapper import fact_of
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """An event where it stands in the ledger."""
+
+    position: int
+    stream: UUID
+    version: int
+    fact: Fact
+
+
+def read_log(connection: Connection[Any], *, after: int, upto: int | None = None, limit: int = 1_000) -> list[Logged]:
+    """Return up to `limit` events after a position, in order."""
+    return _read(connection, _READ, after, upto, limit)
+
+
+def read_control_log(
+    connection: Connection[Any], *, after: int, upto: int | None = None, limit: int = 1_000
+) -> list[Logged]:
+    """Return up to `limit` events after a position that are not of meter streams, passing over all debits."""
+    return _read(connection, _READ_CONTROL, after, upto, limit)
+
+
+def newest_of(connection: Connection[Any], *, streams: Sequence[UUID]) -> dict[UUID, Logged]:
+    """Return the newest event of each stream that has one: one index probe per stream, however long it is."""
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        cursor.execute(
+            "SELECT e.notification_id, s.id, e.originator_version, e.topic, e.state"
+            " FROM unnest(%s::uuid[]) AS s (id) CROSS JOIN LATERAL ("
+            "  SELECT notification_id, originator_version, topic, state FROM ledger.events"
+            "  WHERE originator_id = s.id ORDER BY originator_version DESC LIMIT 1) AS e",
+            (list(streams),),
+        )
+        return {row[1]: Logged(row[0], row[1], row[2], fact_of(row[3], bytes(row[4]))) for row in cursor}
+
+
+def head_of(connection: Connection[Any]) -> tuple[int, int]:
+    """Return the ledger's newest position and that of the newest control change."""
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        cursor.execute("SELECT head, control_head FROM ledger.gate", prepare=True)
+        row = cursor.fetchone()
+    if row is None:
+        raise RuntimeError("ledger.gate has lost its row; restore the database from its backup")
+    return row[0], row[1]
+
+
+def listen(connection: Connection[Any]) -> None:
+    """Ask to be woken by `await_news` when the log grows.
+
+    Needs a connection in autocommit mode that does nothing else: news that comes while it reads would be lost.
+    """
+    connection.execute(f"LISTEN {CHANNEL}")
+
+
+def await_news(connection: Connection[Any], *, timeout_s: float) -> bool:
+    """Wait until the log may have grown or the time-out ends; tell which."""
+    return any(True for _ in connection.notifies(timeout=timeout_s, stop_after=1))
+
+
+_READ = """
+SELECT notification_id, originator_id, originator_version, topic, state FROM ledger.events
+WHERE notification_id > %s AND notification_id <= %s
+ORDER BY notification_id LIMIT %s
+"""
+# A partial index serves this one: its condition must stand here word for word.
+_READ_CONTROL = """
+SELECT notification_id, originator_id, originator_version, topic, state FROM ledger.events
+WHERE notification_id > %s AND notification_id <= %s AND topic NOT LIKE 'meter.%%'
+ORDER BY notification_id LIMIT %s
+"""
+
+
+def _read(
+    connection: Connection[Any], query: LiteralString, after: int, upto: int | None, limit: int
+) -> list[Logged]:
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        cursor.execute(query, (after, 2**62 if upto is None else upto, limit), prepare=True)
+        return [Logged(row[0], row[1], row[2], fact_of(row[3], bytes(row[4]))) for row in cursor]

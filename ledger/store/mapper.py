@@ -1,0 +1,51 @@
+"""Between facts and stored events: JSON by msgspec, topics from the facts' own registry."""
+
+from uuid import UUID
+
+import msgspec
+from eventsourcing.domain import DomainEventProtocol
+from eventsourcing.persistence import Mapper, StoredEvent
+
+from ledger.domain import account, meter, relay, site, supply, tariff  # noqa: F401 - importing registers their facts
+from ledger.domain.event import FACTS, Event, Fact
+from ledger.values.errors import LedgerError
+
+_encode = msgspec.json.Encoder().encode
+_decoders: dict[str, "msgspec.json.Decoder[Fact]"] = {
+    topic: msgspec.json.Decoder(cls) for topic, cls in FACTS.items()
+}
+
+
+class UnknownFact(LedgerError):
+    """A stored event is of a topic, or a shape, that this version of the software does not know."""
+
+
+def stored(event: Event) -> StoredEvent:
+    """Return the event as it is stored."""
+    fact = event.fact
+    return StoredEvent(event.originator_id, event.originator_version, fact.topic, _encode(fact))
+
+
+def fact_of(topic: str, state: bytes) -> Fact:
+    """Return the fact that stored bytes hold; raises UnknownFact."""
+    try:
+        return _decoders[topic].decode(state)
+    except KeyError:
+        raise UnknownFact(f"topic {topic!r} is not known here; a newer version wrote it: upgrade") from None
+    except msgspec.DecodeError as error:
+        raise UnknownFact(f"an event of topic {topic!r} cannot be read ({error}); run `wattledger audit`") from None
+
+
+class FactMapper(Mapper[UUID]):
+    """The library's mapper, on our facts."""
+
+    def to_stored_event(self, domain_event: DomainEventProtocol[UUID]) -> StoredEvent:
+        """Return the event as it is stored."""
+        if not isinstance(domain_event, Event):
+            raise TypeError(f"the ledger stores ledger.domain.event.Event, not {type(domain_event).__name__}")
+        return stored(domain_event)
+
+    def to_domain_event(self, stored_event: StoredEvent) -> Event:
+        """Return the stored event as it was; raises UnknownFact."""
+        fact = fact_of(stored_event.topic, stored_event.state)
+        return Event(UUID(str(stored_event.originator_id)), stored_event.originator_version, fact)

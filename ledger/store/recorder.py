@@ -1,0 +1,53 @@
+"""The library's application recorder, writing through the gate by COPY; its reading side is the library's own."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from eventsourcing.persistence import ApplicationRecorder, StoredEvent
+from eventsourcing.postgres import PostgresApplicationRecorder, PostgresFactory
+from psycopg import Cursor
+from psycopg.rows import TupleRow
+from psycopg.types.json import Jsonb
+
+from ledger.store.command import Command
+from ledger.store.gate import CHANNEL, gated
+
+
+class GateRecorder(PostgresApplicationRecorder):
+    """Records events under the gate; accepts a `command` whose key is kept in the same transaction."""
+
+    def insert_events(
+        self, stored_events: Sequence[StoredEvent], *, command: Command | None = None, **kwargs: Any
+    ) -> Sequence[int] | None:
+        """Append events in one transaction and return their positions.
+
+        Not retried here, unlike the library's: after a lost COMMIT reply only the caller can tell what happened.
+        """
+        unknown = sorted(name for name, value in kwargs.items() if value is not None)
+        if unknown:
+            # A tracking, say, that is silently not recorded would be money booked twice.
+            raise TypeError(f"the ledger's recorder does not take {unknown}")
+        with self.datastore.get_connection() as connection, gated(connection) as gate:
+            positions = gate.append(stored_events)
+            if command is not None:
+                _keep_key(gate.cursor, command, gate.head)
+        return list(positions)
+
+
+class GateFactory(PostgresFactory):
+    """The library's factory, for one events table whose DDL lives in `migrations`."""
+
+    application_recorder_class = GateRecorder
+
+    def application_recorder(self) -> ApplicationRecorder:
+        """Return the recorder of `ledger.events`."""
+        recorder = GateRecorder(datastore=self.datastore, events_table_name="events")
+        recorder.channel_name = CHANNEL
+        return recorder
+
+
+def _keep_key(cursor: Cursor[TupleRow], command: Command, position: int) -> None:
+    cursor.execute(
+        "INSERT INTO ledger.command_keys (key, digest, content, position) VALUES (%s, %s, %s, %s)",
+        (command.key, command.digest, Jsonb(command.content), position),
+    )
