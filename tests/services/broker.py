@@ -14,6 +14,7 @@ from typing import Protocol
 import pytest
 
 from console.embedded.broker import EmbeddedBroker
+from tests.services.apache import ApacheBroker
 
 _numbers = itertools.count(1)
 
@@ -57,4 +58,6 @@ def _made(directory: Path) -> KafkaBroker:
     named = os.environ.get("WATTLEDGER_TEST_BROKER", "embedded")
     if named == "embedded":
         return EmbeddedBroker(directory=directory)
+    if named == "apache":
+        return ApacheBroker(directory=directory)
     raise ValueError(f"WATTLEDGER_TEST_BROKER={named!r} is neither embedded nor apache")

@@ -3,17 +3,28 @@ from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from console.cluster import cluster_id_at
 from console.embedded.broker import EmbeddedBroker
 from console.embedded.ports import free_port
 from console.errors import ServiceFailed
-from tests.services.broker import KafkaBroker
+from tests.services.broker import KafkaBroker, is_apache
 from tests.services.processes import ends, family, killed_parent_of
 
 
+async def _created(bootstrap: str, topic: str) -> None:
+    client = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    try:
+        await client.start()
+        await client.create_topics([NewTopic(topic, 2, 1)])
+    finally:
+        await client.close()
+
+
 async def _sent_and_read(bootstrap: str, topic: str) -> bytes:
-    async with AIOKafkaProducer(bootstrap_servers=bootstrap) as producer:
+    await _created(bootstrap, topic)
+    async with AIOKafkaProducer(bootstrap_servers=bootstrap, enable_idempotence=is_apache()) as producer:
         await producer.send_and_wait(topic, b"a sweep", key=b"concentrator")
     consumer = AIOKafkaConsumer(topic, bootstrap_servers=bootstrap, group_id=topic, auto_offset_reset="earliest")
     async with consumer:
