@@ -1,0 +1,73 @@
+"""Interval readings: their identity, what may be wrong with one, and the spans that are billed already."""
+
+from datetime import datetime
+from uuid import UUID
+
+from ledger.domain.judging import FUTURE_TOLERANCE, Bad, allowance_milliwh
+from ledger.domain.supply import MeterInstalled
+from ledger.values.errors import LedgerError
+from ledger.values.identity import reading_id
+from ledger.wire import IntervalReading
+
+Spans = tuple[tuple[int, int], ...]
+
+
+class HistoryNeeded(LedgerError):
+    """An interval overlaps what is billed: what was billed for this supply point must be looked up to judge it."""
+
+    def __init__(self, supply: str) -> None:
+        super().__init__(f"supply {supply}: look up its billed intervals")
+        self.supply = supply
+
+
+def identity(reading: IntervalReading) -> UUID:
+    """Return an interval's business identity, from its meter, its length and its start."""
+    length_s = int((reading.end - reading.start).total_seconds())
+    return reading_id(meter=reading.meter, registers=f"import/{length_s}s", read_at=reading.start)
+
+
+def judged(*, reading: IntervalReading, meter: MeterInstalled, published_at: datetime) -> Bad | None:
+    """Say what is wrong with an interval by itself; None where nothing is."""
+    energy = reading.import_milliwh
+    if reading.end <= reading.start:
+        return Bad("out-of-range", f"the interval ends at {reading.end.isoformat()}, not after its start", energy)
+    if reading.end > published_at + FUTURE_TOLERANCE:
+        detail = f"ends at {reading.end.isoformat()}, published {published_at.isoformat()}"
+        return Bad("in-the-future", detail, energy)
+    if energy < 0:
+        return Bad("out-of-range", f"{energy} mWh is negative")
+    allowance = allowance_milliwh(meter, reading.end - reading.start)
+    if energy > allowance:
+        return Bad("leap", f"{energy} mWh, but {meter.max_power_w} W allow {allowance} mWh", energy)
+    return None
+
+
+def contradiction(billed_milliwh: int | None, reading: IntervalReading) -> Bad:
+    """Say how an interval that overlaps billed spans contradicts them."""
+    energy = reading.import_milliwh
+    if billed_milliwh is None:
+        return Bad("overlapping", "part of this interval is billed already, under other bounds", energy)
+    return Bad("conflicting", f"this interval was billed with {billed_milliwh} mWh, now it says {energy} mWh", energy)
+
+
+def overlaps(covered: Spans, reading: IntervalReading) -> bool:
+    """Tell whether part of an interval is billed already."""
+    start, end = _epoch_s(reading)
+    return any(begin < end and start < finish for begin, finish in covered)
+
+
+def covering(covered: Spans, reading: IntervalReading | None) -> Spans:
+    """Return the spans with an interval added, merged where they touch."""
+    if reading is None:
+        return covered
+    merged: list[tuple[int, int]] = []
+    for begin, finish in sorted((*covered, _epoch_s(reading))):
+        if merged and begin <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], finish))
+        else:
+            merged.append((begin, finish))
+    return tuple(merged)
+
+
+def _epoch_s(reading: IntervalReading) -> tuple[int, int]:
+    return int(reading.start.timestamp()), int(reading.end.timestamp())

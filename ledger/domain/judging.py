@@ -1,0 +1,66 @@
+"""Whether a reading may become money (design I8): a bad one is held with a reason, never billed."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from ledger.domain.meter import HoldReason, MeterState
+from ledger.domain.supply import MeterInstalled
+from ledger.wire import RegisterReading
+
+# A message may be published before its readings' times by as much as two clocks may differ.
+FUTURE_TOLERANCE = timedelta(minutes=5)
+# A reading's time is taken on one side of a Modbus exchange that may take this long.
+READ_TIME_TOLERANCE = timedelta(seconds=2)
+
+_MICROSECOND = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Good:
+    """The reading is consistent with the last good one; `usage_milliwh` counts from there, over a rollover too."""
+
+    usage_milliwh: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bad:
+    """The reading is not believed; `claimed_milliwh` is what it claims beyond what is billed."""
+
+    reason: HoldReason
+    detail: str
+    claimed_milliwh: int = 0
+
+
+def allowance_milliwh(meter: MeterInstalled, span: timedelta) -> int:
+    """Return the most energy that the supply can physically have carried in a span, plus one register step."""
+    length = max(span, timedelta(0)) + READ_TIME_TOLERANCE
+    # W × µs / 3.6 × 10⁶ = milliwatt-hours.
+    return meter.max_power_w * (length // _MICROSECOND) // 3_600_000 + meter.resolution_milliwh
+
+
+def judged(
+    *, reading: RegisterReading, meter: MeterInstalled, state: MeterState, since: datetime, published_at: datetime
+) -> Good | Bad:
+    """Judge a register reading against the last good one, which was read at `since`.
+
+    While an episode of bad readings is open, what may pass does not grow with time: a wrong register that stays
+    must not become believable by waiting.
+    """
+    register = reading.import_milliwh
+    if reading.read_at > published_at + FUTURE_TOLERANCE:
+        return Bad("in-the-future", f"read at {reading.read_at.isoformat()}, published {published_at.isoformat()}")
+    if register < 0 or (meter.modulus_milliwh and register >= meter.modulus_milliwh):
+        return Bad("out-of-range", f"register {register} mWh is outside 0 to {meter.modulus_milliwh} mWh")
+    allowance = allowance_milliwh(meter, reading.read_at - since)
+    if state.episode is not None and state.episode.allowance_milliwh >= 0:
+        allowance = min(allowance, state.episode.allowance_milliwh)
+    last = state.register_milliwh or 0
+    usage = register - last
+    if usage < 0 and meter.modulus_milliwh and usage + meter.modulus_milliwh <= allowance:
+        usage += meter.modulus_milliwh
+    if usage < 0:
+        return Bad("backwards", f"register fell from {last} to {register} mWh")
+    if usage > allowance:
+        detail = f"{usage} mWh since {since.isoformat()}, but {meter.max_power_w} W allow {allowance} mWh"
+        return Bad("leap", detail, claimed_milliwh=usage)
+    return Good(usage)
