@@ -1,1 +1,1 @@
-"""The ledger's usecases."""
+"""Use cases: what people may ask of the ledger. Each validates, appends its events once, and says what it did."""

@@ -1,0 +1,16 @@
+"""Codes that operators choose for sites, supply points, accounts and tariffs: opaque, and never personal data."""
+
+import re
+
+from ledger.values.errors import InvalidValue
+
+_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,63}")
+
+
+def checked_code(code: str, *, what: str) -> str:
+    """Return the code; raises InvalidValue where it is not 1 to 64 of letters, digits and `._:/-`."""
+    if not _CODE.fullmatch(code):
+        raise InvalidValue(
+            f"{what} {code!r} is not a code; use 1 to 64 letters, digits or . _ : / - (begin with a letter or digit)"
+        )
+    return code

@@ -1,0 +1,154 @@
+"""Supply points: register one, install its meter, let an account occupy it, assign its tariff."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from ledger.domain import account as account_stream_of
+from ledger.domain import supply as supply_stream_of
+from ledger.domain import tariff as tariff_stream_of
+from ledger.domain.event import Event, Fact
+from ledger.domain.supply import MeterInstalled, Supply, SupplyOccupied, SupplyRegistered, TermsAssigned
+from ledger.store.application import Ledger
+from ledger.store.command import Command
+from ledger.usecases.attempt import appended
+from ledger.usecases.codes import checked_code
+from ledger.values.errors import Conflict, InvalidValue, NotFound, Refused
+from ledger.values.identity import account_stream, supply_stream, tariff_stream
+
+
+@dataclass(frozen=True, slots=True)
+class MeterFacts:
+    """A meter as it is installed: serial, profile, what its supply can physically carry, and its register.
+
+    `modulus_milliwh` is where the register rolls over (0: never), `resolution_milliwh` one step of it.
+    """
+
+    serial: str
+    profile: str
+    max_power_w: int
+    modulus_milliwh: int = 0
+    resolution_milliwh: int = 0
+    measures: Literal["register", "interval"] = "register"
+
+
+def register_supply(
+    ledger: Ledger, *, supply: str, site: str, concentrator: str, now: datetime, building: str = "", room: str = ""
+) -> int:
+    """Register a supply point fed through a concentrator; raises Refused where it is registered already."""
+    for what, code in (("supply point", supply), ("site", site), ("concentrator", concentrator)):
+        checked_code(code, what=what)
+    stream = supply_stream(supply)
+
+    def decide() -> Sequence[Event]:
+        state, version = ledger.folded(stream, supply_stream_of.evolve, None)
+        if state is not None:
+            raise Refused(f"supply point {supply!r} is registered already; choose another code")
+        fact = SupplyRegistered(
+            supply=supply, site=site, concentrator=concentrator, building=building, room=room, recorded_at=now
+        )
+        return [Event(stream, version + 1, fact)]
+
+    return appended(ledger, decide)
+
+
+def install_meter(
+    ledger: Ledger,
+    *,
+    supply: str,
+    meter: MeterFacts,
+    installed_at: datetime,
+    opening_milliwh: int,
+    now: datetime,
+) -> int:
+    """Install a supply point's first meter, its register standing at `opening_milliwh`; repeating it has no effect.
+
+    Raises NotFound for an unknown supply point, Refused where another meter is installed there or where the meter is
+    installed elsewhere, InvalidValue for registers or powers that cannot be.
+    """
+    checked_code(meter.serial, what="meter")
+    if meter.max_power_w <= 0:
+        raise InvalidValue(f"max_power_w {meter.max_power_w} is not above zero; give what the supply can carry")
+    if opening_milliwh < 0 or (meter.modulus_milliwh and opening_milliwh >= meter.modulus_milliwh):
+        raise InvalidValue(f"opening register {opening_milliwh} mWh is outside 0 to {meter.modulus_milliwh} mWh")
+
+    def fact(state: Supply) -> Fact:
+        if state.meter is not None:
+            raise Refused(f"supply point {supply!r} has meter {state.meter.meter!r}; exchange it instead")
+        return MeterInstalled(
+            supply=supply,
+            meter=meter.serial,
+            profile=meter.profile,
+            installed_at=installed_at,
+            opening_milliwh=opening_milliwh,
+            max_power_w=meter.max_power_w,
+            modulus_milliwh=meter.modulus_milliwh,
+            resolution_milliwh=meter.resolution_milliwh,
+            measures=meter.measures,
+            recorded_at=now,
+        )
+
+    # The key keeps one meter from measuring two supply points, which are two streams and two consistency boundaries.
+    command = Command(key=f"meter/{meter.serial}", content={"supply": supply})
+    try:
+        return _appended(ledger, supply, fact, command=command)
+    except Conflict:
+        raise Refused(f"meter {meter.serial!r} is installed at another supply point; check the serial") from None
+
+
+def occupy(
+    ledger: Ledger, *, supply: str, account: str, occupied_from: datetime, opening_milliwh: int, now: datetime
+) -> int:
+    """Let an account pay for a vacant supply point from an instant and a register on.
+
+    Raises NotFound for an unknown supply point or account, Refused where there is no meter or an occupant.
+    """
+    if ledger.folded(account_stream(account), account_stream_of.evolve, None)[0] is None:
+        raise NotFound(f"there is no account {account!r}; open it first, or check the code")
+
+    def fact(state: Supply) -> Fact:
+        if state.meter is None:
+            raise Refused(f"supply point {supply!r} has no meter; install one first")
+        if state.occupancies:
+            raise Refused(f"supply point {supply!r} is occupied by {state.occupancies[-1].account!r}")
+        if state.meter.opening_milliwh > opening_milliwh and not state.meter.modulus_milliwh:
+            raise InvalidValue(f"opening register {opening_milliwh} mWh is below the meter's at its installation")
+        return SupplyOccupied(
+            supply=supply,
+            account=account,
+            occupied_from=occupied_from,
+            opening_milliwh=opening_milliwh,
+            recorded_at=now,
+        )
+
+    return _appended(ledger, supply, fact)
+
+
+def assign_tariff(ledger: Ledger, *, supply: str, tariff: str, effective_from: datetime, now: datetime) -> int:
+    """Price a supply point by a tariff from an instant on; raises NotFound for an unknown supply point or tariff."""
+    if ledger.folded(tariff_stream(tariff), tariff_stream_of.evolve, None)[0] is None:
+        raise NotFound(f"there is no tariff {tariff!r}; publish it first, or check the code")
+
+    def fact(state: Supply) -> Fact:
+        if state.terms and state.terms[-1].effective_from > effective_from:
+            raise Refused(
+                f"supply point {supply!r} has terms from {state.terms[-1].effective_from.isoformat()} already;"
+                " assign later ones"
+            )
+        return TermsAssigned(supply=supply, tariff=tariff, effective_from=effective_from, recorded_at=now)
+
+    return _appended(ledger, supply, fact)
+
+
+def _appended(ledger: Ledger, supply: str, fact: Callable[[Supply], Fact], *, command: Command | None = None) -> int:
+    """Append what a rule makes of the supply point as it is now."""
+    stream = supply_stream(supply)
+
+    def decide() -> Sequence[Event]:
+        state, version = ledger.folded(stream, supply_stream_of.evolve, None)
+        if state is None:
+            raise NotFound(f"there is no supply point {supply!r}; register it first, or check the code")
+        return [Event(stream, version + 1, fact(state))]
+
+    return appended(ledger, decide, command=command)
