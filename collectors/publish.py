@@ -1,0 +1,142 @@
+"""From the spool to `meter-readings`: in sequence, a bounded window in flight, until the ledger acknowledges."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Protocol
+
+import structlog
+
+from collectors.errors import LinkLost, SpoolError
+from collectors.metrics import CollectorMetrics
+from collectors.settings import PublishSettings
+from collectors.spool import Spooled
+from collectors.window import Window
+from ledger import wire
+
+log = structlog.get_logger(__name__)
+
+# Gives one message to the broker and returns when the broker has it: topic, key, message.
+Send = Callable[[str, bytes, bytes], Awaitable[None]]
+_TICK_S = 0.25
+# The ledger may be away for long: then ever longer pauses between new connections, up to this many times.
+_SILENCE_FACTOR_MAX = 16
+
+
+class SweepSource(Protocol):
+    """Where sweeps wait for their acknowledgement: the spool, or an import's file in memory."""
+
+    def after(self, concentrator: str, sequence: int, *, limit: int) -> list[Spooled]:
+        """Return the sweeps above a sequence, in order."""
+
+    def forget(self, concentrator: str, *, through: int) -> int:
+        """Delete what an acknowledgement covers; returns how many sweeps that were."""
+
+    def first_kept(self, concentrator: str) -> int:
+        """Return the lowest sequence kept, or the next one to be given if none is."""
+
+    def last_sequence(self, concentrator: str) -> int:
+        """Return the highest sequence ever given."""
+
+
+class Publisher:
+    """Publishes one collector's sweeps of its concentrators, over as many connections as it takes."""
+
+    def __init__(
+        self,
+        *,
+        source: SweepSource,
+        collector: str,
+        concentrators: Iterable[str],
+        settings: PublishSettings,
+        metrics: CollectorMetrics,
+    ) -> None:
+        self._source = source
+        self._collector = collector
+        self._settings = settings
+        self._metrics = metrics
+        self._heard_s = 0.0
+        self._silence_factor = 1
+        # Set whenever there may be something to do: a new sweep in the spool, or an acknowledgement.
+        self.wake = asyncio.Event()
+        self.windows = {
+            concentrator: Window.starting_at(
+                source.first_kept(concentrator) - 1,
+                size=settings.window,
+                timeout_s=settings.ack_timeout_s,
+                timeout_max_s=settings.ack_timeout_max_s,
+            )
+            for concentrator in concentrators
+        }
+
+    async def run(self, send: Send) -> None:
+        """Publish over one connection, from the first sweep that is not acknowledged, until it fails.
+
+        Raises LinkLost when the ledger stays silent for so long that our place in its acknowledgements is in
+        doubt, and whatever `send` raises.
+        """
+        clock = asyncio.get_running_loop().time
+        self._heard_s = clock()
+        for window in self.windows.values():
+            window.restart()
+        while True:
+            self.wake.clear()
+            for concentrator, window in self.windows.items():
+                await self._fill(concentrator, window, send)
+                if window.tick(now_s=clock()):
+                    self._metrics.sweeps_repeated.inc()
+                    log.warning("no acknowledgement", concentrator=concentrator, first=window.acknowledged + 1)
+            self._check_silence(clock())
+            await self._woken()
+
+    async def take_ack(self, ack: wire.SweepAck) -> None:
+        """Take in an acknowledgement; those of other collectors are passed over.
+
+        Raises SpoolError when the ledger has sweeps of ours that this spool never made.
+        """
+        window = self.windows.get(ack.concentrator)
+        if window is None or ack.collector != self._collector:
+            return
+        clock = asyncio.get_running_loop().time
+        self._heard_s, self._silence_factor = clock(), 1
+        last = await asyncio.to_thread(self._source.last_sequence, ack.concentrator)
+        if ack.sequence > last:
+            raise SpoolError(
+                f"the ledger has sweep {ack.sequence} of {ack.concentrator} from {self._collector}, but this spool "
+                f"has made {last} only: it is an old copy. Move it aside; a new one begins with a new epoch"
+            )
+        repeats = window.repeats
+        if window.acked(ack.sequence, now_s=clock()):
+            forgotten = await asyncio.to_thread(self._source.forget, ack.concentrator, through=ack.sequence)
+            self._metrics.sweeps_acknowledged.inc(forgotten)
+        self._metrics.sweeps_repeated.inc(window.repeats - repeats)
+        self.wake.set()
+
+    async def _fill(self, concentrator: str, window: Window, send: Send) -> None:
+        if window.room <= 0:
+            return
+        first = window.published
+        sweeps = await asyncio.to_thread(self._source.after, concentrator, first, limit=window.room)
+        for spooled in sweeps:
+            # An acknowledgement that came meanwhile may have moved the window: then the rest is looked up anew.
+            if spooled.sequence != window.published + 1:
+                self.wake.set()
+                return
+            # Noted before it is sent: its acknowledgement may be quicker than the broker's own answer.
+            window.sent(spooled.sequence, now_s=asyncio.get_running_loop().time())
+            await send(wire.METER_READINGS, concentrator.encode(), spooled.message)
+            self._metrics.sweeps_published.inc()
+
+    def _check_silence(self, now_s: float) -> None:
+        # After a tick nothing is outstanding for a moment; `went_back` says that an answer is still owed.
+        if not any(window.outstanding or window.went_back for window in self.windows.values()):
+            self._heard_s = now_s
+        silence_s = self._settings.link_silence_s * self._silence_factor
+        if now_s - self._heard_s > silence_s:
+            self._silence_factor = min(self._silence_factor * 2, _SILENCE_FACTOR_MAX)
+            raise LinkLost(f"nothing was acknowledged for {silence_s:g} s; is the ledger running?")
+
+    async def _woken(self) -> None:
+        try:
+            await asyncio.wait_for(self.wake.wait(), timeout=_TICK_S)
+        except TimeoutError:
+            return

@@ -1,0 +1,179 @@
+"""Running the simulator: clocks, freezing, the state file, and the servers' beginning and end."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from time import monotonic
+
+import structlog
+
+from collectors.errors import BadFile, CollectorError
+from collectors.signals import until_stopped
+from collectors.simulator.concentrator import concentrator_server
+from collectors.simulator.load import Household
+from collectors.simulator.meter import MILLIWH_PER_COUNT, SimulatedMeter
+from collectors.simulator.state import MeterState, SimulatorState, read_state, write_state
+from collectors.site import Site, read_site
+
+log = structlog.get_logger(__name__)
+
+_STATE_INTERVAL_S = 1.0
+# Coarser steps would miss the day's curve when simulated time runs fast.
+_STEP = timedelta(minutes=5)
+
+
+class Simulator:
+    """All meters of a site; simulated time runs `speed` times as fast as the clock."""
+
+    def __init__(
+        self, *, site: Site, speed: float, seed: int, before: SimulatorState | None, clock_s: Callable[[], float]
+    ) -> None:
+        self._speed = speed
+        self._clock_s = clock_s
+        self._caught_up_s = clock_s()
+        self.frozen = before is not None and before.frozen
+        started_at = datetime.now(UTC)
+        self.meters: dict[str, SimulatedMeter] = {}
+        for meter in (meter for concentrator in site.concentrators for meter in concentrator.meters):
+            household = Household(seed=seed, serial=meter.serial)
+            known = before.meters.get(meter.serial) if before else None
+            self.meters[meter.serial] = _meter(household, meter.unit, started_at, known)
+
+    def catch_up(self) -> None:
+        """Bring every meter to the present; once frozen, none moves again."""
+        now_s = self._clock_s()
+        span = timedelta(seconds=(now_s - self._caught_up_s) * self._speed)
+        self._caught_up_s = now_s
+        if self.frozen:
+            return
+        while span > timedelta(0):
+            step = min(span, _STEP)
+            for meter in self.meters.values():
+                meter.advance(step)
+            span -= step
+
+    def freeze(self) -> None:
+        """Stop all registers for good, at one moment."""
+        self.catch_up()
+        self.frozen = True
+
+    def state(self) -> SimulatorState:
+        """Return what the registers show now."""
+        self.catch_up()
+        return SimulatorState(frozen=self.frozen, meters={s: _meter_state(m) for s, m in self.meters.items()})
+
+
+def _meter(household: Household, unit: int, at: datetime, known: MeterState | None) -> SimulatedMeter:
+    if known is None:
+        # The opening is what the register shows, so that its difference to the last is what can be billed.
+        opening = household.opening_milliwh() // MILLIWH_PER_COUNT * MILLIWH_PER_COUNT
+        meter = SimulatedMeter(
+            serial=household.serial,
+            unit=unit,
+            household=household,
+            at=at,
+            opening_milliwh=opening,
+            total_milliwh=opening,
+        )
+        meter.periods_milliwh["flat"] = opening
+        return meter
+    return SimulatedMeter(
+        serial=household.serial,
+        unit=unit,
+        household=household,
+        at=at,
+        opening_milliwh=known.opening_milliwh,
+        total_milliwh=known.total_milliwh,
+        periods_milliwh=dict(known.periods_milliwh),
+        control=known.control,
+    )
+
+
+def _meter_state(meter: SimulatedMeter) -> MeterState:
+    return MeterState(
+        register_counts=meter.register_counts,
+        register_milliwh=meter.register_counts * MILLIWH_PER_COUNT,
+        opening_milliwh=meter.opening_milliwh,
+        relay="open" if meter.relay_open else "closed",
+        total_milliwh=meter.total_milliwh,
+        periods_milliwh=dict(meter.periods_milliwh),
+        control=meter.control,
+    )
+
+
+@asynccontextmanager
+async def simulating(
+    *,
+    site: Site,
+    speed: float = 1.0,
+    seed: int = 1,
+    state_file: Path | None = None,
+    clock_s: Callable[[], float] = monotonic,
+) -> AsyncIterator[Simulator]:
+    """Serve a site's concentrators at their addresses for as long as the block runs.
+
+    Raises BadFile for serials that no DDSY1352 can have or a broken state file, CollectorError where a port is taken.
+    """
+    _check_serials(site)
+    before = read_state(state_file) if state_file else None
+    simulator = Simulator(site=site, speed=speed, seed=seed, before=before, clock_s=clock_s)
+    servers = []
+    try:
+        for concentrator in site.concentrators:
+            server = concentrator_server(
+                host=concentrator.host,
+                port=concentrator.port,
+                meters=[simulator.meters[meter.serial] for meter in concentrator.meters],
+                catch_up=simulator.catch_up,
+            )
+            servers.append(server)
+            try:
+                await server.serve_forever(background=True)
+            except RuntimeError:
+                place = f"{concentrator.host}:{concentrator.port}"
+                raise CollectorError(
+                    f"{concentrator.id}: cannot listen on {place}; free it or change the site"
+                ) from None
+        yield simulator
+    finally:
+        for server in servers:
+            await server.shutdown()  # type: ignore[no-untyped-call]
+
+
+async def simulate(*, site_file: Path, speed: float, seed: int, state_file: Path | None) -> None:
+    """Run the simulator until SIGTERM or SIGINT; SIGUSR1 freezes it and writes its state at once."""
+    site = read_site(site_file)
+    async with simulating(site=site, speed=speed, seed=seed, state_file=state_file) as simulator:
+        log.info("simulating", concentrators=len(site.concentrators), meters=len(simulator.meters), speed=speed)
+
+        def freeze() -> None:
+            simulator.freeze()
+            _keep(simulator, state_file)
+            log.info("frozen")
+
+        await until_stopped(_keep_often(simulator, state_file), on_usr1=freeze)
+        _keep(simulator, state_file)
+
+
+async def _keep_often(simulator: Simulator, state_file: Path | None) -> None:
+    while True:
+        _keep(simulator, state_file)
+        await asyncio.sleep(_STATE_INTERVAL_S)
+
+
+def _keep(simulator: Simulator, state_file: Path | None) -> None:
+    if state_file is not None:
+        write_state(state_file, simulator.state())
+
+
+def _check_serials(site: Site) -> None:
+    wrong = [
+        f"{concentrator.id}: serial {meter.serial!r} is not 12 digits, which a DDSY1352's number has"
+        for concentrator in site.concentrators
+        for meter in concentrator.meters
+        if not (len(meter.serial) == 12 and meter.serial.isascii() and meter.serial.isdecimal())
+    ]
+    if wrong:
+        raise BadFile(path="the site file", errors=wrong)

@@ -1,0 +1,162 @@
+"""The spool: sweeps and relay results kept on disk until those who must have them say they do.
+
+End to end the spool is the log of record (design §3): a sweep is written here before it is published, and
+forgotten only when the ledger's acknowledgement covers it. One SQLite file in WAL mode, `synchronous=FULL`, so
+that a sweep that has a sequence survives a power cut. What relay orders were accepted lies in the same file.
+"""
+
+import fcntl
+import secrets
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from collectors.errors import SpoolError
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS sequences (concentrator TEXT PRIMARY KEY, last INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS sweeps (
+    concentrator TEXT NOT NULL, sequence INTEGER NOT NULL, message BLOB NOT NULL, spooled_at REAL NOT NULL,
+    PRIMARY KEY (concentrator, sequence)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS results (id INTEGER PRIMARY KEY AUTOINCREMENT, concentrator TEXT NOT NULL,
+    message BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS orders (
+    supply TEXT NOT NULL, sequence INTEGER NOT NULL, order_id TEXT NOT NULL, result BLOB,
+    PRIMARY KEY (supply, sequence)
+) WITHOUT ROWID;
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spooled:
+    """A message in the spool with the number by which it is forgotten."""
+
+    concentrator: str
+    sequence: int
+    message: bytes
+
+
+class Spool:
+    """One collector's spool file; safe to use from several threads, owned by one process at a time."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or make the file; raises SpoolError where that fails or another process holds it."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
+        self._mutex = threading.Lock()
+        self._guard = (path.parent / f"{path.name}.lock").open("w")
+        try:
+            fcntl.flock(self._guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            self._prepare()
+        except OSError as error:
+            raise self._error(f"is in use by another collector ({error}); give each its own spool") from error
+        except sqlite3.Error as error:
+            raise self._error(f"cannot be opened: {error}; move it aside to begin a new one") from error
+        self.epoch = str(self._db.execute("SELECT value FROM meta WHERE key = 'epoch'").fetchone()[0])
+
+    def close(self) -> None:
+        """Close the file and let another process have it."""
+        with self._mutex:
+            self._db.close()
+            self._guard.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Run statements as one durable change, or as none."""
+        with self._mutex:
+            try:
+                self._db.execute("BEGIN IMMEDIATE")
+                yield self._db
+                self._db.execute("COMMIT")
+            except BaseException as error:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                if isinstance(error, sqlite3.Error):
+                    raise self._error(f"failed: {error}; see to the disk") from error
+                raise
+
+    def next_sequence(self, concentrator: str) -> int:
+        """Return the sequence that the concentrator's next sweep takes; the first is 1."""
+        return self.last_sequence(concentrator) + 1
+
+    def last_sequence(self, concentrator: str) -> int:
+        """Return the highest sequence ever given, 0 before the first."""
+        with self.transaction() as db:
+            row = db.execute("SELECT last FROM sequences WHERE concentrator = ?", (concentrator,)).fetchone()
+        return int(row[0]) if row else 0
+
+    def append(self, spooled: Spooled) -> None:
+        """Keep a sweep durably; raises SpoolError unless its sequence is the concentrator's next."""
+        with self.transaction() as db:
+            row = db.execute("SELECT last FROM sequences WHERE concentrator = ?", (spooled.concentrator,)).fetchone()
+            if spooled.sequence != (row[0] if row else 0) + 1:
+                raise self._error(f"sequence {spooled.sequence} is not the next one of {spooled.concentrator}")
+            db.execute("INSERT OR REPLACE INTO sequences VALUES (?, ?)", (spooled.concentrator, spooled.sequence))
+            db.execute(
+                "INSERT INTO sweeps VALUES (?, ?, ?, ?)",
+                (spooled.concentrator, spooled.sequence, spooled.message, time.time()),
+            )
+
+    def after(self, concentrator: str, sequence: int, *, limit: int) -> list[Spooled]:
+        """Return the sweeps of a concentrator above a sequence, in order, at most `limit`."""
+        with self.transaction() as db:
+            rows = db.execute(
+                "SELECT sequence, message FROM sweeps WHERE concentrator = ? AND sequence > ? "
+                "ORDER BY sequence LIMIT ?",
+                (concentrator, sequence, limit),
+            ).fetchall()
+        return [Spooled(concentrator=concentrator, sequence=row[0], message=row[1]) for row in rows]
+
+    def forget(self, concentrator: str, *, through: int) -> int:
+        """Delete what an acknowledgement covers; returns how many sweeps that were."""
+        with self.transaction() as db:
+            return db.execute(
+                "DELETE FROM sweeps WHERE concentrator = ? AND sequence <= ?", (concentrator, through)
+            ).rowcount
+
+    def first_kept(self, concentrator: str) -> int:
+        """Return the lowest sequence kept, or the next one to be given if none is."""
+        with self.transaction() as db:
+            row = db.execute("SELECT min(sequence) FROM sweeps WHERE concentrator = ?", (concentrator,)).fetchone()
+        return int(row[0]) if row[0] is not None else self.next_sequence(concentrator)
+
+    def sweeps_kept(self) -> int:
+        """Count the sweeps that the ledger has not acknowledged."""
+        with self.transaction() as db:
+            return int(db.execute("SELECT count(*) FROM sweeps").fetchone()[0])
+
+    def oldest_age_s(self) -> float:
+        """Return the age in seconds of the oldest sweep kept, 0 when there is none."""
+        with self.transaction() as db:
+            oldest = db.execute("SELECT min(spooled_at) FROM sweeps").fetchone()[0]
+        return max(0.0, time.time() - oldest) if oldest is not None else 0.0
+
+    def results_kept(self, *, limit: int) -> list[Spooled]:
+        """Return the relay results that the broker has not taken, oldest first."""
+        with self.transaction() as db:
+            rows = db.execute(
+                "SELECT id, concentrator, message FROM results ORDER BY id LIMIT ?", (limit,)
+            ).fetchall()
+        return [Spooled(concentrator=row[1], sequence=row[0], message=row[2]) for row in rows]
+
+    def forget_results(self, *, through: int) -> None:
+        """Delete the relay results that the broker has taken."""
+        with self.transaction() as db:
+            db.execute("DELETE FROM results WHERE id <= ?", (through,))
+
+    def _prepare(self) -> None:
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=FULL")
+        self._db.executescript(_SCHEMA)
+        # Sequences restart at 1 in a new file: the epoch tells the ledger one file's sequences from another's.
+        self._db.execute("INSERT OR IGNORE INTO meta VALUES ('epoch', ?)", (secrets.token_hex(6),))
+
+    def _error(self, problem: str) -> SpoolError:
+        return SpoolError(f"spool {self._path} {problem}")
