@@ -111,7 +111,7 @@ def _handler(metrics: CollectorMetrics, health: Callable[[], dict[str, object]])
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, *args: object) -> None:  # type: ignore[override]
+        def log_message(self, *args: object) -> None:
             """Say nothing: a scrape every few seconds is no news."""
 
     return Handler

@@ -51,7 +51,7 @@ class Publisher:
         metrics: CollectorMetrics,
     ) -> None:
         self._source = source
-        self._collector = collector
+        self.collector = collector
         self._settings = settings
         self._metrics = metrics
         self._heard_s = 0.0
@@ -94,14 +94,14 @@ class Publisher:
         Raises SpoolError when the ledger has sweeps of ours that this spool never made.
         """
         window = self.windows.get(ack.concentrator)
-        if window is None or ack.collector != self._collector:
+        if window is None or ack.collector != self.collector:
             return
         clock = asyncio.get_running_loop().time
         self._heard_s, self._silence_factor = clock(), 1
         last = await asyncio.to_thread(self._source.last_sequence, ack.concentrator)
         if ack.sequence > last:
             raise SpoolError(
-                f"the ledger has sweep {ack.sequence} of {ack.concentrator} from {self._collector}, but this spool "
+                f"the ledger has sweep {ack.sequence} of {ack.concentrator} from {self.collector}, but this spool "
                 f"has made {last} only: it is an old copy. Move it aside; a new one begins with a new epoch"
             )
         repeats = window.repeats
