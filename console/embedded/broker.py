@@ -58,6 +58,12 @@ class EmbeddedBroker:
             stop_child(self.process)
             self.process = None
 
+    def running(self) -> "subprocess.Popen[bytes]":
+        """Return the running process; raises ServiceFailed when it was not started."""
+        if self.process is None:
+            raise ServiceFailed("the broker is not running; start it first")
+        return self.process
+
     def kill(self) -> None:
         """End the broker with SIGKILL."""
         if self.process is not None:

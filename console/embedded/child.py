@@ -1,5 +1,6 @@
 """Child processes that never outlive us: started tethered to this process, stopped with growing insistence."""
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -64,9 +65,9 @@ def stop_child(
     signals: Sequence[signal.Signals] = (signal.SIGTERM,),
     patience_s: float = 10.0,
 ) -> int:
-    """End a child: each of `signals` in turn with `patience_s` to obey it, then SIGKILL to its whole group.
+    """End a child: each of `signals` in turn with `patience_s` to obey it, then SIGKILL.
 
-    Returns its exit code (negative: the signal that ended it); a child that has ended already is only reaped.
+    What it left of its process group is killed with it. Returns its exit code (negative: the signal that ended it).
     """
     for number in signals:
         if process.poll() is not None:
@@ -76,16 +77,15 @@ def stop_child(
             process.wait(timeout=patience_s)
         except subprocess.TimeoutExpired:
             continue
-    if process.poll() is None:
-        kill_child(process)
+    kill_child(process)
     return process.wait()
 
 
 def kill_child(process: subprocess.Popen[bytes]) -> None:
     """Kill a child and its whole process group with SIGKILL, and reap it."""
-    if process.poll() is None:
+    with contextlib.suppress(ProcessLookupError):  # nobody of the group is left
         os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    process.wait()
 
 
 def log_tail(log: Path, *, lines: int = 15) -> str:

@@ -81,6 +81,12 @@ class EmbeddedPostgres:
         if self.socket_directory != self.directory:
             shutil.rmtree(self.socket_directory, ignore_errors=True)
 
+    def running(self) -> "subprocess.Popen[bytes]":
+        """Return the running process; raises ServiceFailed when it was not started."""
+        if self.process is None:
+            raise ServiceFailed("PostgreSQL is not running; start it first")
+        return self.process
+
     def kill(self) -> None:
         """End the server and all its backends with SIGKILL; it recovers at the next start."""
         if self.process is not None:

@@ -1,0 +1,60 @@
+"""For who sets a system up: the schema, the topics, the keys, and whether a role is well."""
+
+import os
+from typing import Annotated
+
+import typer
+
+_Partitions = Annotated[int, typer.Option(envvar="WATTLEDGER_PARTITIONS", min=1, help="Partitions of each topic.")]
+_Replication = Annotated[int, typer.Option(envvar="WATTLEDGER_REPLICATION", min=1, help="Copies of each partition.")]
+_RetentionDays = Annotated[
+    int, typer.Option(envvar="WATTLEDGER_RETENTION_DAYS", min=1, help="How long Kafka keeps a message at least.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add `migrate`, `topics`, `health` and `keys new`."""
+    for command in (migrate, topics, health):
+        app.command(rich_help_panel="Setting up")(command)
+    keys = typer.Typer(help="Keys that sign relay orders.", no_args_is_help=True)
+    keys.command("new")(new_keys)
+    app.add_typer(keys, name="keys", rich_help_panel="Setting up")
+
+
+def migrate() -> None:
+    """Bring the database up to date, connected as its owner, and set the roles' passwords that are given."""
+    from console.database import MigrateSettings, migrate_database
+
+    settings = MigrateSettings.from_environment(os.environ)
+    names = migrate_database(url=settings.database_url, passwords=settings.passwords)
+    typer.echo("\n".join(f"applied {name}" for name in names) or "the database is up to date")
+
+
+def topics(partitions: _Partitions = 8, replication: _Replication = 1, retention_days: _RetentionDays = 14) -> None:
+    """Create the Kafka topics that are missing, and check those that are there."""
+    from console.topics import TopicLayout, bootstrap_from, create_topics
+
+    layout = TopicLayout(partitions=partitions, replication=replication, retention_days=retention_days)
+    names = create_topics(bootstrap=bootstrap_from(os.environ), layout=layout)
+    typer.echo("\n".join(f"created {name}" for name in names) or "every topic is there")
+
+
+def health(
+    port: Annotated[int, typer.Option(envvar="WATTLEDGER_METRICS_PORT", help="Where the role serves /health.")],
+    host: Annotated[str, typer.Option(help="The host it runs on.")] = "127.0.0.1",
+) -> None:
+    """Ask a role whether it is well; exit code 1 when it is not."""
+    from console.probe import probed
+
+    outcome = probed(host=host, port=port)
+    typer.echo(outcome.text)
+    raise typer.Exit(0 if outcome.is_well else 1)
+
+
+def new_keys() -> None:
+    """Make a key pair: the private key is for `control` alone, the public key for every collector."""
+    from ledger.values.signing import OrderSigner, new_signing_key_hex
+
+    key = new_signing_key_hex()
+    typer.echo(f"WATTLEDGER_SIGNING_KEY={key}")
+    typer.echo(f"WATTLEDGER_ORDER_PUBLIC_KEY={OrderSigner(key).public_key_hex}")

@@ -1,0 +1,60 @@
+"""For who runs the whole on one machine: every service and every role under one supervisor."""
+
+import os
+import threading
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add `up`."""
+    app.command(rich_help_panel="The whole system")(up)
+
+
+def up(
+    site: Annotated[
+        Path | None,
+        typer.Option(envvar="WATTLEDGER_SITE_FILE", help="A site file: also collect from its meters."),
+    ] = None,
+    simulate: Annotated[bool, typer.Option(help="Also simulate the site's meters.")] = False,
+) -> None:
+    """Run the whole system until Ctrl-C: services, schema, topics, and every role as its own process.
+
+    PostgreSQL and the broker are embedded unless WATTLEDGER_DATABASE_URL (the owner's) or WATTLEDGER_KAFKA_BOOTSTRAP
+    name ones outside. Data, logs and keys are under WATTLEDGER_DIRECTORY (.wattledger).
+    """
+    from console.roles import SERVER_ROLES
+    from console.settings import StackSettings
+    from console.stack import Stack
+    from console.supervisor import StopRequested, stop_on_signals
+
+    if simulate and site is None:
+        raise typer.BadParameter("the simulator needs a site file; give --site")
+    settings = StackSettings.from_environment(os.environ)
+    stop_requested = threading.Event()
+    with (
+        stop_on_signals(stop_requested),
+        Stack(settings=settings, stop_requested=stop_requested, announce=typer.echo) as stack,
+    ):
+        try:
+            stack.start_services()
+            for role in SERVER_ROLES:
+                stack.start_role(role.name)
+            for name in edge_roles(site=site, simulate=simulate):
+                stack.start_role(name, arguments=("--site", str(site)))
+            stack.await_healthy()
+            typer.secho("Wattledger is up; Ctrl-C stops it.", fg=typer.colors.GREEN)
+            stack.watch()
+        except StopRequested:
+            pass
+        typer.echo("stopping ...")
+    typer.echo("stopped; nothing is left running")
+
+
+def edge_roles(*, site: Path | None, simulate: bool) -> list[str]:
+    """Name the edge's roles to run: none without a site; meters before who reads them."""
+    if site is None:
+        return []
+    return ["simulate", "collect"] if simulate else ["collect"]

@@ -1,0 +1,60 @@
+"""The state of the whole, read from the database as finance: the ledger's head, who lags behind it, what is held."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+import psycopg
+from psycopg.rows import TupleRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """One look at the database; everything but `is_reachable` is empty when it cannot be reached."""
+
+    is_reachable: bool
+    reason: str = ""
+    head: int = 0
+    lag_events: Mapping[str, int] = field(default_factory=dict)
+    trial_balance: Decimal = Decimal(0)
+    dead_letters: int = 0
+    stray_readings: int = 0
+    unconfirmed_orders: int = 0
+
+
+_HEAD = "SELECT head FROM ledger.gate"
+_LAG = "SELECT name, position FROM projections.tracking ORDER BY name"
+_COUNTS = """
+    SELECT (SELECT coalesce(sum(amount), 0) FROM projections.trial_balance),
+           (SELECT count(*) FROM ledger.dead_letters),
+           (SELECT count(*) FROM ledger.stray_readings),
+           (SELECT count(*) FROM ledger.outbox_orders)
+"""
+
+
+def observed(*, url: str, timeout_s: int = 2) -> Observation:
+    """Look at the database once, on a connection of its own; never raises for a database that does not answer."""
+    try:
+        with psycopg.connect(
+            url, connect_timeout=max(2, timeout_s), options=f"-c statement_timeout={timeout_s}s"
+        ) as connection:
+            return _read(connection)
+    except psycopg.Error as error:
+        return Observation(is_reachable=False, reason=str(error).strip())
+
+
+def _read(connection: psycopg.Connection[TupleRow]) -> Observation:
+    # One snapshot, so that no projection is ever ahead of the head.
+    connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+    (head,) = connection.execute(_HEAD).fetchone() or (0,)
+    lag_events = {name: head - position for name, position in connection.execute(_LAG)}
+    trial_balance, dead_letters, stray_readings, orders = connection.execute(_COUNTS).fetchone() or (0, 0, 0, 0)
+    return Observation(
+        is_reachable=True,
+        head=head,
+        lag_events=lag_events,
+        trial_balance=Decimal(trial_balance),
+        dead_letters=dead_letters,
+        stray_readings=stray_readings,
+        unconfirmed_orders=orders,
+    )

@@ -1,0 +1,27 @@
+"""The long-running roles: which command each one is, which database role it connects as, and what it may know."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Role:
+    """A process of the system and what it is entitled to: no role is given a secret that it does not need."""
+
+    name: str
+    database_role: str | None = None
+    uses_kafka: bool = False
+    signs_orders: bool = False
+    verifies_orders: bool = False
+    serves_health: bool = True
+
+
+PRICE = Role(name="price", database_role="wattledger_writer", uses_kafka=True)
+PROJECT = Role(name="project", database_role="wattledger_projector")
+CONTROL = Role(name="control", database_role="wattledger_control", signs_orders=True)
+SERVE = Role(name="serve", database_role="wattledger_finance")
+SIMULATE = Role(name="simulate", serves_health=False)
+COLLECT = Role(name="collect", uses_kafka=True, verifies_orders=True)
+
+SERVER_ROLES = (PRICE, PROJECT, CONTROL, SERVE)
+EDGE_ROLES = (SIMULATE, COLLECT)
+ROLES = {role.name: role for role in (*SERVER_ROLES, *EDGE_ROLES)}

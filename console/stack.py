@@ -1,0 +1,154 @@
+"""The whole system on one machine: services embedded or outside, schema, topics, and a process per role."""
+
+import sys
+import threading
+from collections.abc import Callable, Mapping
+
+from console.cluster import cluster_id_at
+from console.database import migrate_database, role_url
+from console.embedded.broker import EmbeddedBroker
+from console.embedded.ports import free_port
+from console.embedded.postgres import EmbeddedPostgres
+from console.errors import ServiceFailed
+from console.roles import ROLES, SERVE, Role
+from console.settings import StackSettings
+from console.signing_key import kept_signing_key
+from console.supervisor import Supervisor
+from console.topics import create_topics
+from ledger.values.signing import OrderSigner
+
+DATABASE = "wattledger"
+
+
+class Stack:
+    """Services first (`start_services`), then roles (`start_role`), then wait for them (`await_healthy`, `watch`).
+
+    A context manager: leaving it stops everything, the last started first. `announce` is told each step in a few
+    words.
+    """
+
+    def __init__(
+        self,
+        *,
+        settings: StackSettings,
+        stop_requested: threading.Event | None = None,
+        announce: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.settings = settings
+        self.supervisor = Supervisor(
+            logs=settings.directory / "logs", stop_requested=stop_requested or threading.Event()
+        )
+        self._announce = announce
+        self._owner_url = settings.database_url or ""
+        self.bootstrap = settings.bootstrap or ""
+        self.cluster_id = settings.cluster_id or ""
+        self.health_ports: dict[str, int] = {}
+        self._signing_key = ""
+        self.public_key_hex = ""  # what collectors verify relay orders with
+
+    def __enter__(self) -> "Stack":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.stop()
+
+    def database_url(self, role: str | None = None) -> str:
+        """Return the database's address for a role; None is its owner."""
+        if role is None:
+            return self._owner_url
+        return role_url(self._owner_url, role=role, password=self.settings.passwords.get(role))
+
+    def start_services(self) -> None:
+        """Start what is not outside, then bring schema, passwords, topics and keys to where they must be.
+
+        Raises ConsoleError when a service fails, StopRequested when a stop was asked for meanwhile.
+        """
+        self._signing_key = self.settings.signing_key or kept_signing_key(self.settings.directory / "signing-key")
+        self.public_key_hex = OrderSigner(self._signing_key).public_key_hex
+        if self.settings.database_url is None:
+            self._start_postgres()
+        self.supervisor.check()
+        if self.settings.bootstrap is None:
+            self._start_broker()
+        self.supervisor.check()
+        self._prepare()
+
+    def start_role(
+        self, name: str, *, arguments: tuple[str, ...] = (), extra: Mapping[str, str] | None = None
+    ) -> None:
+        """Start a role as a process of its own, connected as its own database role; `extra` adds to its settings."""
+        role = ROLES[name]
+        port = (self.settings.serve_port if role is SERVE else None) or free_port()
+        self.supervisor.start(
+            name,
+            [sys.executable, "-m", "console", name, *arguments],
+            environment=self.environment_of(role, port=port) | dict(extra or {}),
+            health_port=port if role.serves_health else None,
+        )
+        if role.serves_health:
+            self.health_ports[name] = port
+            self._announce(f"{name} started, health and metrics on port {port}")
+        else:
+            self._announce(f"{name} started")
+
+    def environment_of(self, role: Role, *, port: int) -> dict[str, str]:
+        """Return a role's whole environment: no secret in it but its own."""
+        environment = dict(self.settings.inherited)
+        environment["WATTLEDGER_METRICS_PORT"] = str(port)
+        environment["PYTHONUNBUFFERED"] = "1"  # so that a log has the last words of who dies
+        if role.database_role:
+            environment["WATTLEDGER_DATABASE_URL"] = self.database_url(role.database_role)
+        if role.uses_kafka:
+            environment["WATTLEDGER_KAFKA_BOOTSTRAP"] = self.bootstrap
+            environment["WATTLEDGER_KAFKA_CLUSTER"] = self.cluster_id
+            environment["WATTLEDGER_KAFKA_IDEMPOTENCE"] = str(self.settings.is_idempotent).lower()
+        if role.signs_orders:
+            environment["WATTLEDGER_SIGNING_KEY"] = self._signing_key
+        if role.verifies_orders:
+            environment["WATTLEDGER_ORDER_PUBLIC_KEY"] = self.public_key_hex
+        return environment
+
+    def stop_role(self, name: str) -> None:
+        """Stop one role in order; the others go on."""
+        self.supervisor.stop_one(name)
+
+    def await_healthy(self, *, timeout_s: float = 60.0) -> None:
+        """Wait until every role started so far says that it is well; see Supervisor.await_healthy."""
+        self.supervisor.await_healthy(timeout_s=timeout_s)
+
+    def watch(self) -> None:
+        """Return when a stop is asked for; raise ServiceFailed as soon as any process ends."""
+        self.supervisor.watch()
+
+    def stop(self) -> None:
+        """Stop everything, the last started first."""
+        self.supervisor.stop()
+
+    def _start_postgres(self) -> None:
+        server = EmbeddedPostgres(directory=self.settings.directory / "postgres", port=self.settings.postgres_port)
+        server.start()
+        self.supervisor.adopt("postgres", process=server.running(), log=server.log, stop=server.stop)
+        server.ensure_database(DATABASE)
+        self._owner_url = server.url(database=DATABASE)
+        self._announce(f"PostgreSQL started in {server.directory}")
+
+    def _start_broker(self) -> None:
+        broker = EmbeddedBroker(directory=self.settings.directory / "logs", port=self.settings.broker_port)
+        broker.start()
+        self.supervisor.adopt("broker", process=broker.running(), log=broker.log, stop=broker.stop)
+        self.bootstrap, self.cluster_id = broker.bootstrap, broker.cluster_id
+        self._announce(f"broker started on {broker.bootstrap}")
+
+    def _prepare(self) -> None:
+        applied = migrate_database(url=self._owner_url, passwords=self.settings.passwords)
+        self._announce(f"schema up to date ({len(applied)} migrations applied)")
+        self.cluster_id = self.cluster_id or _asked_cluster_id(self.bootstrap)
+        created = create_topics(bootstrap=self.bootstrap, layout=self.settings.topics)
+        self._announce(f"topics ready ({len(created)} created)")
+
+
+def _asked_cluster_id(bootstrap: str) -> str:
+    cluster_id = cluster_id_at(bootstrap)
+    if cluster_id is None:
+        raise ServiceFailed(f"no Kafka broker answers at {bootstrap}; check WATTLEDGER_KAFKA_BOOTSTRAP")
+    return cluster_id
