@@ -35,8 +35,9 @@ GRANT SELECT, INSERT ON ledger.stray_readings, ledger.command_keys TO wattledger
 GRANT SELECT, INSERT, UPDATE, DELETE ON ledger.outbox_orders TO wattledger_writer;
 
 GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON
-    projections.tracking, projections.balances, projections.journal_daily, projections.relay,
-    projections.sites, projections.held_readings TO wattledger_projector;
+    projections.tracking, projections.balances, projections.journal_daily, projections.supplies,
+    projections.occupancies, projections.relay, projections.sites, projections.held_readings
+    TO wattledger_projector;
 -- Rebuilding makes temporary copies of a read model to compare digests.
 DO $$
 BEGIN

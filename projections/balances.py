@@ -1,0 +1,116 @@
+"""Balances: what each account has to its credit, what it was charged and topped up, and the energy it was billed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg import Cursor
+from psycopg.sql import SQL, Identifier
+
+from ledger.domain import chart
+from ledger.domain.account import AccountCredited, AccountOpened
+from ledger.domain.event import Fact
+from ledger.domain.meter import UsageDebited
+from ledger.store.log import Logged
+from projections.model import ReadModel, Table
+from projections.postings import postings_of
+
+
+@dataclass(slots=True)
+class Movement:
+    """What a batch does to an account; amounts in micro-units, both sides without sign."""
+
+    site: str = ""
+    debited_micros: int = 0
+    credited_micros: int = 0
+    usage_milliwh: int = 0
+    debits: int = 0
+    top_ups: int = 0
+    position: int = 0
+
+
+def prepayment_of(fact: Fact) -> dict[str, int]:
+    """Return what a fact adds to the balance of each account, in micro-units; credits are positive."""
+    changes: dict[str, int] = {}
+    for posting in postings_of(fact):
+        if posting.code == chart.PREPAYMENT:
+            changes[posting.account] = changes.get(posting.account, 0) - posting.amount_micros
+    return changes
+
+
+def fold(events: Sequence[Logged]) -> dict[str, Movement]:
+    """Return what a batch does to each account it touches."""
+    movements: dict[str, Movement] = {}
+    for event in events:
+        fact = event.fact
+        for account in _accounts_of(fact):
+            movement = movements.setdefault(account, Movement())
+            movement.position = event.position
+        _count(movements, fact)
+        for posting in postings_of(fact):
+            if posting.code == chart.PREPAYMENT:
+                movement = movements[posting.account]
+                movement.debited_micros += max(posting.amount_micros, 0)
+                movement.credited_micros += max(-posting.amount_micros, 0)
+    return movements
+
+
+def _accounts_of(fact: Fact) -> set[str]:
+    accounts = {posting.account for posting in postings_of(fact) if posting.code == chart.PREPAYMENT}
+    if isinstance(fact, AccountOpened | AccountCredited | UsageDebited):
+        accounts.add(fact.account)
+    return accounts
+
+
+def _count(movements: dict[str, Movement], fact: Fact) -> None:
+    match fact:
+        case AccountOpened():
+            movements[fact.account].site = fact.site
+        case UsageDebited():
+            movements[fact.account].debits += 1
+            movements[fact.account].usage_milliwh += fact.usage_milliwh
+        case AccountCredited():
+            movements[fact.account].top_ups += 1
+
+
+_UPSERT = SQL("""
+INSERT INTO {schema}.balances AS b
+    (account, site, balance, debited, credited, usage_milliwh, debits, top_ups, position)
+SELECT account, site, (credited - debited) * 0.000001, debited * 0.000001, credited * 0.000001,
+       usage, debits, top_ups, position
+FROM unnest(%s::text[], %s::text[], %s::numeric[], %s::numeric[], %s::numeric[], %s::bigint[], %s::bigint[],
+            %s::bigint[]) AS n (account, site, debited, credited, usage, debits, top_ups, position)
+ON CONFLICT (account) DO UPDATE SET
+    site = CASE WHEN b.site = '' THEN excluded.site ELSE b.site END,
+    balance = b.balance + excluded.balance,
+    debited = b.debited + excluded.debited,
+    credited = b.credited + excluded.credited,
+    usage_milliwh = b.usage_milliwh + excluded.usage_milliwh,
+    debits = b.debits + excluded.debits,
+    top_ups = b.top_ups + excluded.top_ups,
+    position = excluded.position
+""")
+
+
+def project(cursor: Cursor[Any], events: Sequence[Logged], schema: str) -> None:
+    """Add a batch to the balances."""
+    movements = fold(events)
+    if not movements:
+        return
+    rows = list(movements.values())
+    cursor.execute(
+        _UPSERT.format(schema=Identifier(schema)),
+        (
+            list(movements),
+            [row.site for row in rows],
+            [row.debited_micros for row in rows],
+            [row.credited_micros for row in rows],
+            [row.usage_milliwh for row in rows],
+            [row.debits for row in rows],
+            [row.top_ups for row in rows],
+            [row.position for row in rows],
+        ),
+    )
+
+
+MODEL = ReadModel("balances", (Table("balances", ("account",)),), project)

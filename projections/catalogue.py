@@ -1,0 +1,22 @@
+"""Every read model there is, by name."""
+
+from ledger.values.errors import NotFound
+from projections import balances, held, journal, relay, sites, supplies
+from projections.model import ReadModel
+
+MODELS: tuple[ReadModel, ...] = (
+    balances.MODEL,
+    held.MODEL,
+    journal.MODEL,
+    relay.MODEL,
+    sites.MODEL,
+    supplies.MODEL,
+)
+
+
+def named(name: str) -> ReadModel:
+    """Return the read model of this name; raises NotFound naming those there are."""
+    for model in MODELS:
+        if model.name == name:
+            return model
+    raise NotFound(f"no projection is called {name!r}; there are {', '.join(model.name for model in MODELS)}")

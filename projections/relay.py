@@ -1,0 +1,128 @@
+"""Relays: what is wanted, what was read back, which locks stand, and what became of the newest order."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from psycopg import Cursor
+from psycopg.rows import tuple_row
+from psycopg.sql import SQL, Identifier
+
+from ledger.domain import relay as domain
+from ledger.domain.event import Fact
+from ledger.domain.relay import OrderIssued, Relay
+from ledger.store.log import Logged
+from ledger.store.mapper import fact_of
+from ledger.values.identity import relay_stream
+from projections.model import LIVE, ReadModel, Table
+from projections.switching import Switching, switched
+
+RELAY_FACTS = (
+    domain.LowBalanceWarned,
+    domain.WarningCleared,
+    domain.LockSet,
+    domain.LockCleared,
+    domain.OrderIssued,
+    domain.OrderConcluded,
+)
+
+# The newest order is read where it stands in the stream; the row keeps what queries need of it.
+_READ = SQL("""
+SELECT r.supply, r.version, r.desired, r.actual, r.locks, r.warned, r.order_outcome, r.attempts, r.disconnections,
+       r.reconnections, e.topic, e.state
+FROM unnest(%s::text[], %s::uuid[]) AS s (supply, stream)
+JOIN {schema}.relay AS r ON r.supply = s.supply
+LEFT JOIN ledger.events AS e ON e.originator_id = s.stream AND e.originator_version = r.order_sequence
+""")
+_UPSERT = SQL("""
+INSERT INTO {schema}.relay (supply, version, desired, actual, locks, warned, order_sequence, order_outcome,
+    order_issued_at, order_expires_at, attempts, disconnections, reconnections, position)
+SELECT supply, version, desired, actual, string_to_array(locks, ','), warned, order_sequence,
+    order_outcome, order_issued_at, order_expires_at, attempts, disconnections, reconnections, position
+FROM unnest(%s::text[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::boolean[], %s::bigint[], %s::text[],
+    %s::timestamptz[], %s::timestamptz[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])
+    AS n (supply, version, desired, actual, locks, warned, order_sequence, order_outcome, order_issued_at,
+          order_expires_at, attempts, disconnections, reconnections, position)
+ON CONFLICT (supply) DO UPDATE SET
+    version = excluded.version, desired = excluded.desired, actual = excluded.actual, locks = excluded.locks,
+    warned = excluded.warned, order_sequence = excluded.order_sequence, order_outcome = excluded.order_outcome,
+    order_issued_at = excluded.order_issued_at, order_expires_at = excluded.order_expires_at,
+    attempts = excluded.attempts, disconnections = excluded.disconnections,
+    reconnections = excluded.reconnections, position = excluded.position
+""")
+
+
+def switchings(cursor: Cursor[Any], *, supplies: Iterable[str], schema: str = LIVE) -> dict[str, Switching]:
+    """Return the projected state of these relays; those without a history are as new."""
+    codes = list(supplies)
+    found = {code: Switching(Relay(supply=code)) for code in codes}
+    with cursor.connection.cursor(row_factory=tuple_row) as reading:
+        reading.execute(_READ.format(schema=Identifier(schema)), (codes, [relay_stream(code) for code in codes]))
+        for row in reading:
+            found[row[0]] = _switching(row)
+    return found
+
+
+def _switching(row: tuple[Any, ...]) -> Switching:
+    (
+        supply,
+        version,
+        desired,
+        actual,
+        locks,
+        warned,
+        outcome,
+        attempts,
+        disconnections,
+        reconnections,
+        topic,
+        state,
+    ) = row
+    order: Fact | None = fact_of(topic, bytes(state)) if topic else None
+    relay = Relay(
+        supply=supply,
+        desired=desired,
+        actual=actual,
+        locks=frozenset(locks),
+        warned=warned,
+        order=order if isinstance(order, OrderIssued) else None,
+        order_outcome=outcome or None,
+        version=version,
+    )
+    return Switching(relay, attempts, disconnections, reconnections)
+
+
+def project(cursor: Cursor[Any], events: Sequence[Logged], schema: str) -> None:
+    """Add a batch to the relays it touches."""
+    ours = [(event.fact, event.position) for event in events if isinstance(event.fact, RELAY_FACTS)]
+    if not ours:
+        return
+    states = switchings(cursor, supplies={fact.supply for fact, _ in ours}, schema=schema)
+    positions: dict[str, int] = {}
+    for fact, position in ours:
+        states[fact.supply] = switched(states[fact.supply], fact)
+        positions[fact.supply] = position
+    rows = [_row(states[supply], position) for supply, position in positions.items()]
+    cursor.execute(_UPSERT.format(schema=Identifier(schema)), [list(column) for column in zip(*rows, strict=True)])
+
+
+def _row(switching: Switching, position: int) -> tuple[object, ...]:
+    relay, order = switching.relay, switching.relay.order
+    return (
+        relay.supply,
+        relay.version,
+        relay.desired,
+        relay.actual,
+        ",".join(sorted(relay.locks)),
+        relay.warned,
+        order.sequence if order else 0,
+        relay.order_outcome or "",
+        order.issued_at if order else None,
+        order.expires_at if order else None,
+        switching.attempts,
+        switching.disconnections,
+        switching.reconnections,
+        position,
+    )
+
+
+MODEL = ReadModel("relay", (Table("relay", ("supply",)),), project)

@@ -1,0 +1,110 @@
+"""The process `project`: tails the ledger's log and keeps every read model up to date."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from time import monotonic
+from typing import Any
+
+import structlog
+from psycopg import Connection
+
+from ledger.domain.meter import UsageDebited
+from ledger.store.gate import CHANNEL
+from ledger.store.log import head_of
+from projections.catalogue import MODELS
+from projections.metrics import RunnerMetrics, served
+from projections.model import ReadModel
+from projections.process import Work, keep_working, stop_on_signals
+from projections.project import Batch, Overtaken, project_next, register, tracked
+from projections.settings import read_runner_settings
+
+log = structlog.get_logger(__name__)
+
+# "project" as an advisory lock, one per database.
+LOCK = 0x70726F6A
+
+_SMALLEST_BATCH = 100
+_LARGEST_BATCH = 5_000
+_TARGET_S = 0.5
+_IDLE_S = 0.5
+
+
+def sized(limit: int, *, taken: int, elapsed_s: float) -> int:
+    """Return the next batch's limit: larger while full batches are quick, smaller when one holds its rows long."""
+    if elapsed_s > _TARGET_S:
+        return max(_SMALLEST_BATCH, limit // 2)
+    if taken == limit and elapsed_s < _TARGET_S / 2:
+        return min(_LARGEST_BATCH, limit * 2)
+    return limit
+
+
+@dataclass(slots=True)
+class Runner:
+    """Feeds read models batch by batch; `now` is the clock, for latencies only."""
+
+    models: Sequence[ReadModel] = MODELS
+    metrics: RunnerMetrics = field(default_factory=RunnerMetrics)
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    limit: int = 500
+
+    def begin(self, connection: Connection[Any]) -> None:
+        """Make sure that every read model is tracked."""
+        register(connection, models=self.models)
+
+    def turn(self, connection: Connection[Any]) -> bool:
+        """Feed one batch; tell whether there was one."""
+        began = monotonic()
+        try:
+            batch = project_next(connection, models=self.models, limit=self.limit)
+        except Overtaken as error:
+            log.info("overtaken", detail=str(error))
+            return True
+        if batch is not None:
+            self.limit = sized(self.limit, taken=len(batch.events), elapsed_s=monotonic() - began)
+            self._observe(batch)
+        self._observe_lag(connection)
+        return batch is not None
+
+    def _observe(self, batch: Batch) -> None:
+        now = self.now()
+        self.metrics.events.inc(len(batch.events))
+        self.metrics.batch_size.observe(len(batch.events))
+        if "balances" not in batch.models:
+            return
+        for event in batch.events:
+            if isinstance(event.fact, UsageDebited):
+                latency = now - event.fact.source.published_at
+                self.metrics.reading_to_balance_seconds.observe(max(latency.total_seconds(), 0.0))
+
+    def _observe_lag(self, connection: Connection[Any]) -> None:
+        # Positions first: read the other way round, a projection could seem to be ahead of the head.
+        positions = tracked(connection)
+        head, _ = head_of(connection)
+        for model in self.models:
+            self.metrics.lag_events.labels(name=model.name).set(head - positions[model.name])
+
+
+def main(environ: Mapping[str, str]) -> int:
+    """Project until SIGTERM or SIGINT. Raises InvalidValue for wrong settings, PortTaken for a port in use."""
+    settings = read_runner_settings(environ)
+    runner = Runner()
+    work = Work(
+        name="project",
+        lock=LOCK,
+        channel=CHANNEL,
+        idle_s=_IDLE_S,
+        begin=runner.begin,
+        turn=runner.turn,
+        elected=lambda is_active: runner.metrics.is_active.set(int(is_active)),
+    )
+
+    def health() -> dict[str, object]:
+        return {"status": "up", "process": work.name}
+
+    with (
+        stop_on_signals() as stop,
+        served(runner.metrics.registry, host=settings.metrics_host, port=settings.metrics_port, health=health),
+    ):
+        keep_working(work, url=settings.database_url, stop=stop)
+    return 0

@@ -1,0 +1,52 @@
+"""Supplies: every supply point with its concentrator and meter, and who pays for it from when."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from psycopg import Cursor
+from psycopg.sql import SQL, Identifier
+
+from ledger.domain.supply import MeterInstalled, SupplyOccupied, SupplyRegistered
+from ledger.store.log import Logged
+from projections.model import ReadModel, Table
+
+_REGISTER = SQL("""
+INSERT INTO {schema}.supplies (supply, site, concentrator, building, room, meter, measures, position)
+SELECT supply, site, concentrator, building, room, '', '', position
+FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[])
+    AS n (supply, site, concentrator, building, room, position)
+""")
+_INSTALL = SQL("""
+UPDATE {schema}.supplies AS s SET meter = n.meter, measures = n.measures, position = n.position
+FROM unnest(%s::text[], %s::text[], %s::text[], %s::bigint[]) AS n (supply, meter, measures, position)
+WHERE s.supply = n.supply
+""")
+_OCCUPY = SQL("""
+INSERT INTO {schema}.occupancies (supply, position, account, occupied_from)
+SELECT * FROM unnest(%s::text[], %s::bigint[], %s::text[], %s::timestamptz[])
+""")
+
+
+def project(cursor: Cursor[Any], events: Sequence[Logged], schema: str) -> None:
+    """Add a batch to the supply points; registrations first, as whatever else follows one."""
+    registered = [(e.fact, e.position) for e in events if isinstance(e.fact, SupplyRegistered)]
+    # The last of a supply point in the batch counts.
+    installed = {e.fact.supply: (e.fact, e.position) for e in events if isinstance(e.fact, MeterInstalled)}
+    occupied = [(e.fact, e.position) for e in events if isinstance(e.fact, SupplyOccupied)]
+    names = {"schema": Identifier(schema)}
+    if registered:
+        rows = [(f.supply, f.site, f.concentrator, f.building, f.room, p) for f, p in registered]
+        cursor.execute(_REGISTER.format(**names), _columns(rows))
+    if installed:
+        meters = [(f.supply, f.meter, f.measures, p) for f, p in installed.values()]
+        cursor.execute(_INSTALL.format(**names), _columns(meters))
+    if occupied:
+        occupancies = [(f.supply, p, f.account, f.occupied_from) for f, p in occupied]
+        cursor.execute(_OCCUPY.format(**names), _columns(occupancies))
+
+
+def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+MODEL = ReadModel("supplies", (Table("supplies", ("supply",)), Table("occupancies", ("supply", "position"))), project)

@@ -1,0 +1,42 @@
+"""A relay's history as decisions need it: the domain's relay, and how often in a row the same end was tried."""
+
+from dataclasses import dataclass, replace
+
+from ledger.domain.event import Fact
+from ledger.domain.relay import OrderConcluded, OrderIssued, Relay, evolve
+
+
+@dataclass(frozen=True, slots=True)
+class Switching:
+    """A relay with its tries and its confirmed switchings.
+
+    `attempts` counts orders in a row for the same action that no confirmation ended, the newest included.
+    """
+
+    relay: Relay
+    attempts: int = 0
+    disconnections: int = 0
+    reconnections: int = 0
+
+
+def switched(switching: Switching, fact: Fact) -> Switching:
+    """Apply the next fact of the Relay stream."""
+    before, relay = switching.relay, evolve(switching.relay, fact)
+    match fact:
+        case OrderIssued():
+            again = before.order is not None and before.order.action == fact.action
+            is_retry = again and before.order_outcome != "confirmed"
+            return replace(switching, relay=relay, attempts=switching.attempts + 1 if is_retry else 1)
+        case OrderConcluded():
+            return _concluded(replace(switching, relay=relay), before)
+        case _:
+            return replace(switching, relay=relay)
+
+
+def _concluded(switching: Switching, before: Relay) -> Switching:
+    relay = switching.relay
+    if relay.order is None or relay.order_outcome != "confirmed" or before.order_outcome == "confirmed":
+        return switching
+    if relay.order.action == "open":
+        return replace(switching, disconnections=switching.disconnections + 1)
+    return replace(switching, reconnections=switching.reconnections + 1)
