@@ -1,0 +1,37 @@
+"""A Faust consumer that starts every partition at the ledger's position instead of Kafka's committed offset."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import faust
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+
+# Set by `app` for the one Faust app of this process: given the partitions assigned, it returns where to begin each.
+PositionsOf = Callable[[set[TP]], Awaitable[Mapping[TP, int]]]
+
+
+class LedgerConsumer(driver.Consumer):
+    """Faust's aiokafka consumer, seeking to the ledger's positions on every assignment."""
+
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        """Seek each assigned partition to the message after the last one applied, and return those offsets."""
+        app: Any = self.app
+        offsets: Mapping[TP, int] = await app.positions_of(self.assignment())
+        await self.seek_wait(offsets)
+        return offsets
+
+
+class LedgerTransport(driver.Transport):
+    """Faust's aiokafka transport, with our consumer."""
+
+    Consumer = LedgerConsumer
+
+
+class LedgerApp(faust.App):
+    """A Faust app whose positions come from the ledger."""
+
+    positions_of: PositionsOf
+
+    def _new_transport(self) -> Any:
+        return LedgerTransport(self.conf.broker_consumer, self)

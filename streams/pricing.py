@@ -1,0 +1,259 @@
+"""What messages of `meter-readings` mean: sweeps become debits and held readings, the rest is kept with a reason."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from eventsourcing.persistence import StoredEvent
+from psycopg import Connection
+
+from ledger import wire
+from ledger.domain.event import Event
+from ledger.domain.intervals import HistoryNeeded
+from ledger.domain.meter import ReadingHeld, Source, UsageDebited
+from ledger.domain.metering import Draft, Metering, take_interval, take_register
+from ledger.domain.snapshot import PricingSnapshot
+from ledger.domain.supply import Supply
+from ledger.store import applied
+from ledger.store.applied import DeadLetter, Partition, StrayReading, SweepProgress
+from ledger.store.gate import Gate
+from ledger.store.log import head_of, newest_of, read_control_log
+from ledger.store.mapper import stored
+from ledger.store.meter_history import billed_intervals
+from streams.applier import Stale
+from streams.message import Message
+
+SweepKey = tuple[str, str]
+
+
+@dataclass(slots=True)
+class PricingDraft:
+    """A batch worked out: facts to append, rows to write beside them, and the states they leave behind."""
+
+    domain: Draft
+    meterings: dict[str, tuple[Partition, Metering]] = field(default_factory=dict)
+    sweeps: dict[SweepKey, tuple[Partition, SweepProgress]] = field(default_factory=dict)
+    dead_letters: list[DeadLetter] = field(default_factory=list)
+    strays: list[StrayReading] = field(default_factory=list)
+    history: dict[UUID, dict[UUID, int]] = field(default_factory=dict)
+    readings: int = 0
+    stored: list[StoredEvent] = field(default_factory=list)
+
+    @property
+    def acks(self) -> list[wire.SweepAck]:
+        """What the collectors may now forget."""
+        return [
+            wire.SweepAck(concentrator=concentrator, collector=collector, sequence=progress.sequence)
+            for (collector, concentrator), (_, progress) in self.sweeps.items()
+        ]
+
+    @property
+    def debits(self) -> int:
+        """How many of the events are debits."""
+        return sum(isinstance(event.fact, UsageDebited) for event in self.domain.events)
+
+    @property
+    def holds(self) -> dict[str, int]:
+        """How many of the events hold a reading, by reason."""
+        reasons: dict[str, int] = {}
+        for event in self.domain.events:
+            if isinstance(event.fact, ReadingHeld):
+                reasons[event.fact.reason] = reasons.get(event.fact.reason, 0) + 1
+        return reasons
+
+
+class PricingDrafter:
+    """Prices sweeps on a snapshot of supply points and tariffs, and remembers the meter streams of its partitions."""
+
+    def __init__(self, *, clock: Callable[[], datetime]) -> None:
+        self._clock = clock
+        self._snapshot = PricingSnapshot()
+        self._meterings: dict[Partition, dict[str, Metering]] = {}
+        self._sweeps: dict[Partition, dict[SweepKey, SweepProgress]] = {}
+
+    def prepare(self, connection: Connection[Any], messages: Sequence[Message]) -> PricingDraft:
+        """Price a batch against the snapshot and the streams as this worker knows them."""
+        self._catch_up(connection)
+        draft = PricingDraft(Draft(self._snapshot, self._clock()))
+        sweeps = [(message, sweep) for message in messages if (sweep := _sweep_of(message, draft)) is not None]
+        self._load(connection, sweeps)
+        for message, sweep in sweeps:
+            if self._is_next(draft, message, sweep):
+                self._take(connection, draft, message, sweep)
+        draft.stored = [stored(event) for event in draft.domain.events]
+        return draft
+
+    def append(self, gate: Gate, draft: PricingDraft) -> None:
+        """Append the batch; raises Stale where supply points or tariffs have changed since it was priced."""
+        if gate.control_head > self._snapshot.position:
+            raise Stale(f"priced at {self._snapshot.position}, control changes reach {gate.control_head}")
+        gate.append(draft.stored)
+        applied.move_sweeps(gate.cursor, {key: progress for key, (_, progress) in draft.sweeps.items()})
+        applied.move_meters_seen(
+            gate.cursor,
+            [
+                (supply, metering.seen_at, metering.superseded, metering.held)
+                for supply, (_, metering) in sorted(draft.meterings.items())
+                if metering.is_seen_dirty
+            ],
+        )
+        applied.keep_dead_letters(gate.cursor, draft.dead_letters)
+        applied.keep_strays(gate.cursor, draft.strays)
+
+    def adopt(self, draft: PricingDraft) -> None:
+        """Remember the committed states."""
+        for supply, (partition, metering) in draft.meterings.items():
+            self._meterings.setdefault(partition, {})[supply] = metering.copy()
+        for key, (partition, progress) in draft.sweeps.items():
+            self._sweeps.setdefault(partition, {})[key] = SweepProgress(progress.sequence)
+
+    def forget(self, partitions: Iterable[Partition]) -> None:
+        """Drop the states of these partitions; they are read anew when next needed."""
+        for partition in partitions:
+            self._meterings.pop(partition, None)
+            self._sweeps.pop(partition, None)
+
+    def _catch_up(self, connection: Connection[Any]) -> None:
+        """Bring the snapshot to the newest control change."""
+        head, control_head = head_of(connection)
+        while self._snapshot.position < control_head:
+            page = read_control_log(connection, after=self._snapshot.position, upto=head, limit=5_000)
+            for entry in page:
+                self._snapshot.apply(entry.fact)
+            self._snapshot.position = page[-1].position if page else head
+
+    def _load(self, connection: Connection[Any], sweeps: Sequence[tuple[Message, wire.Sweep]]) -> None:
+        """Read the progress and the meter streams that are not remembered yet, all in one go."""
+        keys: dict[SweepKey, Partition] = {}
+        supplies: dict[str, Partition] = {}
+        for message, sweep in sweeps:
+            key = (sweep.collector, sweep.concentrator)
+            if key not in self._sweeps.get(message.partition, {}):
+                keys[key] = message.partition
+            known = self._meterings.get(message.partition, {})
+            for reading in sweep.readings:
+                supply = self._snapshot.supply_of_meter(_meter_of(reading))
+                if supply is not None and supply.code not in known:
+                    supplies[supply.code] = message.partition
+        if keys:
+            for key, progress in applied.sweep_progress(connection, keys).items():
+                self._sweeps.setdefault(keys[key], {})[key] = progress
+        if supplies:
+            self._load_meterings(connection, supplies)
+
+    def _load_meterings(self, connection: Connection[Any], supplies: dict[str, Partition]) -> None:
+        """One row per stream, however long its history: every event carries the full state after it."""
+        newest = newest_of(connection, streams=[self._snapshot.stream_of(code) for code in supplies])
+        seen = applied.meters_seen(connection, supplies)
+        for code, partition in supplies.items():
+            metering = Metering(seen_at=seen.get(code))
+            entry = newest.get(self._snapshot.stream_of(code))
+            if entry is not None and isinstance(entry.fact, UsageDebited | ReadingHeld):
+                metering.state, metering.version = entry.fact.state, entry.version
+            self._meterings.setdefault(partition, {})[code] = metering
+
+    def _is_next(self, draft: PricingDraft, message: Message, sweep: wire.Sweep) -> bool:
+        """Tell whether the sweep follows the last one applied; count it and leave it where not."""
+        key = (sweep.collector, sweep.concentrator)
+        if key not in draft.sweeps:
+            draft.sweeps[key] = (message.partition, SweepProgress(self._sweeps[message.partition][key].sequence))
+        progress = draft.sweeps[key][1]
+        if sweep.sequence == progress.sequence + 1:
+            progress.sequence = sweep.sequence
+            return True
+        if sweep.sequence <= progress.sequence:
+            progress.duplicates += 1
+        else:
+            progress.out_of_sequence += 1
+        return False
+
+    def _take(self, connection: Connection[Any], draft: PricingDraft, message: Message, sweep: wire.Sweep) -> None:
+        source = Source(
+            message.partition.number, message.offset, message.published_at, sweep.collector, sweep.sequence
+        )
+        for reading in sweep.readings:
+            draft.readings += 1
+            supply = self._snapshot.supply_of_meter(_meter_of(reading))
+            reason = _stray(supply, sweep, reading)
+            if supply is None or reason is not None:
+                draft.strays.append(
+                    StrayReading(
+                        sweep.concentrator,
+                        sweep.collector,
+                        sweep.sequence,
+                        _meter_of(reading),
+                        reason or "unknown-meter",
+                        reading,
+                    )
+                )
+                continue
+            metering = self._drafted(draft, message.partition, supply.code)
+            if reading.register is not None:
+                take_register(draft.domain, metering, supply, reading.register, source)
+            elif reading.interval is not None:
+                self._take_interval(connection, draft, metering, supply, reading.interval, source)
+
+    def _take_interval(
+        self,
+        connection: Connection[Any],
+        draft: PricingDraft,
+        metering: Metering,
+        supply: Supply,
+        reading: wire.IntervalReading,
+        source: Source,
+    ) -> None:
+        try:
+            take_interval(draft.domain, metering, supply, reading, source, None)
+        except HistoryNeeded:
+            stream = self._snapshot.stream_of(supply.code)
+            if stream not in draft.history:
+                draft.history[stream] = billed_intervals(connection, stream=stream)
+            billed = draft.history[stream] | _billed_in(draft.domain.events, stream)
+            take_interval(draft.domain, metering, supply, reading, source, billed)
+
+    def _drafted(self, draft: PricingDraft, partition: Partition, supply: str) -> Metering:
+        if supply not in draft.meterings:
+            draft.meterings[supply] = (partition, self._meterings[partition][supply].copy())
+        return draft.meterings[supply][1]
+
+
+def _sweep_of(message: Message, draft: PricingDraft) -> wire.Sweep | None:
+    """Decode a message; what is not a sweep in its right place is kept as a dead letter, a tick is nothing yet."""
+    try:
+        decoded = wire.decode_meter_message(message.value or b"")
+        if message.key != decoded.concentrator.encode():
+            raise wire.WireError(
+                "wrong-key", f"the message's key is {message.key!r}, its concentrator {decoded.concentrator!r}"
+            )
+    except wire.WireError as error:
+        draft.dead_letters.append(
+            DeadLetter(message.partition, message.offset, error.reason, error.detail, message.key, message.value)
+        )
+        return None
+    return decoded if isinstance(decoded, wire.Sweep) else None
+
+
+def _stray(supply: Supply | None, sweep: wire.Sweep, reading: wire.Reading) -> str | None:
+    """Say why a reading may not be written to its supply point's stream from here."""
+    if supply is None or supply.meter is None:
+        return "unknown-meter"
+    if supply.concentrator != sweep.concentrator:
+        return "other-concentrator"
+    if supply.meter.measures != ("register" if reading.register is not None else "interval"):
+        return "other-kind"
+    return None
+
+
+def _meter_of(reading: wire.Reading) -> str:
+    body = reading.register or reading.interval
+    return "" if body is None else body.meter
+
+
+def _billed_in(events: Sequence[Event], stream: UUID) -> dict[UUID, int]:
+    return {
+        event.fact.reading: event.fact.usage_milliwh
+        for event in events
+        if event.originator_id == stream and isinstance(event.fact, UsageDebited)
+    }
