@@ -62,7 +62,7 @@ class LedgerMetrics(Collector):
 def _metrics_of(seen: Observation) -> Iterable[Metric]:
     yield _gauge("wattledger_ledger_head_position", "Position of the newest event.", seen.head)
     lag = GaugeMetricFamily(
-        "wattledger_projection_lag_events", "Events a projection has yet to take in.", labels=["projection"]
+        "wattledger_read_model_lag_events", "Events a read model has yet to take in.", labels=["name"]
     )
     for name, events in seen.lag_events.items():
         lag.add_metric([name], events)

@@ -44,7 +44,7 @@ class EmbeddedPostgres:
         self.directory = directory.resolve()
         self.log = self.directory / "postgres.log"
         self._data = self.directory / "data"
-        self._port = port
+        self.port = port
         self._is_durable = is_durable
         self._user = postgres_user()
         self._installation = _found_installation()
@@ -100,7 +100,7 @@ class EmbeddedPostgres:
     def url(self, role: str | None = None, *, database: str = "postgres") -> str:
         """Return the address of a database for a role (the owner, when none is named), over the unix socket."""
         host = quote(str(self.socket_directory), safe="")
-        return f"postgresql://{role or OWNER}@/{database}?host={host}&port={self._port or DEFAULT_PORT}"
+        return f"postgresql://{role or OWNER}@/{database}?host={host}&port={self.port or DEFAULT_PORT}"
 
     def ensure_database(self, name: str) -> None:
         """Create an empty database unless there is one of that name."""
@@ -111,8 +111,8 @@ class EmbeddedPostgres:
     def _command(self) -> list[str]:
         settings = {
             "unix_socket_directories": str(self.socket_directory),
-            "listen_addresses": LOOPBACK if self._port else "",
-            "port": str(self._port or DEFAULT_PORT),
+            "listen_addresses": LOOPBACK if self.port else "",
+            "port": str(self.port or DEFAULT_PORT),
             "synchronous_commit": "on",
             "fsync": "on" if self._is_durable else "off",
             "full_page_writes": "on" if self._is_durable else "off",
@@ -121,10 +121,15 @@ class EmbeddedPostgres:
         return [str(self._installation / "bin" / "postgres"), "-D", str(self._data), *options]
 
     def _prepare_directory(self) -> None:
-        self.directory.mkdir(parents=True, exist_ok=True)
-        if self._user is not None:
-            open_to(self._user, directory=self.directory, installation=self._installation)
-        self.directory.chmod(0o700)
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True)
+            if self._user is not None:
+                open_to(self._user, directory=self.directory, installation=self._installation)
+            self.directory.chmod(0o700)
+        except OSError as error:
+            raise ServiceFailed(
+                f"{self.directory} cannot be used (does it belong to another user?): {error}"
+            ) from error
 
     def _initialise(self) -> None:
         """Run initdb. Text sorts by code point (built in since 17): the same on every machine and for ever."""
@@ -136,7 +141,7 @@ class EmbeddedPostgres:
             raise ServiceFailed(f"PostgreSQL's initdb failed in {self.directory}:\n{log_tail(self.log)}")
 
     def _found_socket_directory(self) -> Path:
-        socket_path = self.directory / f".s.PGSQL.{self._port or DEFAULT_PORT}"
+        socket_path = self.directory / f".s.PGSQL.{self.port or DEFAULT_PORT}"
         if len(os.fsencode(socket_path)) <= _MAX_SOCKET_PATH_BYTES:
             return self.directory
         digest = hashlib.sha256(os.fsencode(self.directory)).hexdigest()[:8]

@@ -1,0 +1,171 @@
+import json
+import os
+import re
+import secrets
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+import typer
+import yaml
+
+from collectors.site import read_site
+from console.cli import make_app
+from console.embedded.ports import free_port
+from console.embedded.postgres import EmbeddedPostgres
+from tests.console.compose import (
+    REPOSITORY,
+    MissingVariable,
+    command_of,
+    compose_file,
+    environment_of,
+    interpolated,
+    our_services,
+    services,
+    variables_demanded,
+)
+from tests.services.broker import KafkaBroker
+
+PACKAGES = ("ledger", "streams", "collectors", "projections", "migrations", "console")
+SOURCE = "\n".join(path.read_text() for package in PACKAGES for path in (REPOSITORY / package).rglob("*.py"))
+PREPARING = {"migrate", "topics"}
+
+
+def _metrics_in_the_code() -> set[str]:
+    """Every metric as Prometheus would show it: counters end in _total, histograms in three ways."""
+    kinds = re.findall(r'(Counter|Gauge\w*|Histogram|Summary|_gauge)\(\s*"(wattledger_\w+)"', SOURCE)
+    endings = {"Counter": ("_total",), "Histogram": ("_bucket", "_sum", "_count"), "Summary": ("_sum", "_count")}
+    return {name.removesuffix("_total") + ending for kind, name in kinds for ending in endings.get(kind, ("",))}
+
+
+def _ports_of(service: str) -> set[int]:
+    return {int(str(port).rpartition(":")[2]) for port in services()[service].get("ports", [])}
+
+
+@pytest.mark.parametrize("service", our_services())
+def test_every_command_is_one_of_ours_with_options_that_exist(service: str) -> None:
+    name, *arguments = command_of(service)
+    group = typer.main.get_command(make_app())
+    command = group.get_command(typer.Context(group), name)  # type: ignore[attr-defined]
+    assert command is not None, f"there is no wattledger {name}"
+    command.make_context(name, arguments)
+
+
+@pytest.mark.parametrize("service", our_services())
+def test_every_setting_exists_in_the_code(service: str) -> None:
+    names = our_services()[service].get("environment", {})
+    assert [name for name in names if not name.startswith("WATTLEDGER_") or f'"{name}"' not in SOURCE] == []
+
+
+@pytest.mark.parametrize("service", services())
+def test_every_file_and_volume_exists(service: str) -> None:
+    for mount in services()[service].get("volumes", []):
+        source = mount.split(":")[0]
+        if source.startswith("."):
+            assert (REPOSITORY / source).exists(), source
+        else:
+            assert source in compose_file()["volumes"]
+
+
+@pytest.mark.parametrize("service", sorted(set(our_services()) - PREPARING - {"simulate"}))
+def test_every_role_serves_metrics_where_prometheus_looks(service: str) -> None:
+    port = services()[service]["environment"]["WATTLEDGER_METRICS_PORT"]
+    scraped = yaml.safe_load((REPOSITORY / "deploy/prometheus/prometheus.yml").read_text())["scrape_configs"]
+    targets = {job["job_name"]: job["static_configs"][0]["targets"] for job in scraped}
+    assert targets[service] == [f"{service}:{port}"]
+    assert _ports_of(service) <= {int(port)}
+
+
+def test_prometheus_looks_at_nobody_else() -> None:
+    scraped = yaml.safe_load((REPOSITORY / "deploy/prometheus/prometheus.yml").read_text())["scrape_configs"]
+    assert {job["job_name"] for job in scraped} == set(our_services()) - PREPARING - {"simulate"}
+
+
+def test_every_dependency_and_health_check_is_there() -> None:
+    for service in services().values():
+        wanted = service.get("depends_on", [])
+        assert set(wanted) <= set(services())
+        for name in wanted if isinstance(wanted, dict) else ():
+            if wanted[name]["condition"] == "service_healthy":
+                assert "healthcheck" in services()[name]
+
+
+def test_every_secret_is_demanded_by_name_and_in_the_example() -> None:
+    example = (REPOSITORY / "deploy/example.env").read_text()
+    assert set(re.findall(r"^(\w+)=$", example, flags=re.MULTILINE)) == variables_demanded()
+    with pytest.raises(MissingVariable, match="for price"):
+        interpolated("${WATTLEDGER_WRITER_PASSWORD:?for price}", {})
+
+
+def test_no_role_but_control_can_sign_and_no_edge_role_reaches_the_database() -> None:
+    holders = {
+        name for name, service in services().items() if "WATTLEDGER_SIGNING_KEY" in service.get("environment", {})
+    }
+    assert holders == {"control"}
+    assert "WATTLEDGER_DATABASE_URL" not in services()["collect"]["environment"]
+
+
+def test_the_dashboard_shows_metrics_that_exist() -> None:
+    dashboard = json.loads((REPOSITORY / "deploy/grafana/dashboards/wattledger.json").read_text())
+    expressions = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    shown = set(re.findall(r"wattledger_\w+", " ".join(expressions)))
+    assert shown - _metrics_in_the_code() == set()
+    assert shown
+
+
+def test_grafana_finds_its_source_and_its_dashboards() -> None:
+    provisioning = REPOSITORY / "deploy/grafana/provisioning"
+    source = yaml.safe_load((provisioning / "datasources/prometheus.yml").read_text())["datasources"][0]
+    assert source["url"] == "http://prometheus:9090"
+    path = yaml.safe_load((provisioning / "dashboards/wattledger.yml").read_text())["providers"][0]["options"]["path"]
+    mounts = dict(mount.split(":")[:2] for mount in services()["grafana"]["volumes"])
+    assert (REPOSITORY / {there: here for here, there in mounts.items()}[path] / "wattledger.json").exists()
+
+
+def test_the_example_site_is_read_by_the_collector_and_names_the_simulator() -> None:
+    site = read_site(REPOSITORY / "deploy/site.example.toml")
+    assert {concentrator.host for concentrator in site.concentrators} == {"simulate"}
+
+
+def test_the_image_carries_every_package() -> None:
+    text = (REPOSITORY / "Dockerfile").read_text()
+    for package in PACKAGES:
+        assert f"COPY {package} {package}\n" in text
+        assert f"!{package}\n" in (REPOSITORY / ".dockerignore").read_text()
+
+
+@pytest.fixture
+def variables() -> dict[str, str]:
+    return {name: secrets.token_hex(32) for name in variables_demanded()}
+
+
+@pytest.fixture
+def outside_postgres(service_directory: Path, variables: dict[str, str]) -> Iterator[EmbeddedPostgres]:
+    """A server as in the compose file: over TCP, with a password for everyone."""
+    directory = service_directory / "compose-postgres"
+    with EmbeddedPostgres(directory=directory, port=free_port(), is_durable=False) as server:
+        server.ensure_database("wattledger")
+        with psycopg.connect(server.url(), autocommit=True) as connection:
+            connection.execute(f"ALTER ROLE postgres PASSWORD '{variables['POSTGRES_PASSWORD']}'".encode())
+        yield server
+
+
+@pytest.mark.kafka
+def test_database_and_topics_are_prepared_with_exactly_its_settings(
+    outside_postgres: EmbeddedPostgres, own_broker: KafkaBroker, variables: dict[str, str]
+) -> None:
+    hosts = {"postgres:5432": f"127.0.0.1:{outside_postgres.port}", "kafka:9092": own_broker.bootstrap}
+    for service in ("migrate", "topics", "migrate", "topics"):
+        environment = {"PATH": os.environ["PATH"], **environment_of(service, variables=variables, hosts=hosts)}
+        command = [sys.executable, "-m", "console", *command_of(service)]
+        outcome = subprocess.run(
+            command, check=False, capture_output=True, text=True, env=environment, cwd=REPOSITORY, timeout=120
+        )
+        assert outcome.returncode == 0, outcome.stderr
+    for service in ("price", "project", "control", "serve"):
+        url = environment_of(service, variables=variables, hosts=hosts)["WATTLEDGER_DATABASE_URL"]
+        with psycopg.connect(url) as connection:
+            assert connection.execute("SELECT head FROM ledger.gate").fetchone() == (0,)
