@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Event
+from time import monotonic
 from types import FrameType
 from typing import Any, LiteralString
 
@@ -111,5 +112,9 @@ def _elected(work: Work, connection: Connection[Any], stop: Event) -> bool:
 def _take_turns(work: Work, connection: Connection[TupleRow], news: Connection[Any], stop: Event) -> None:
     work.begin(connection)
     while not stop.is_set():
-        if not work.turn(connection):
-            await_news(news, timeout_s=work.idle_s)
+        began = monotonic()
+        if work.turn(connection):
+            continue
+        # Rest as long as the turn took: a flood of news never makes this process take all of PostgreSQL.
+        stop.wait(min(monotonic() - began, work.idle_s))
+        await_news(news, timeout_s=work.idle_s)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from psycopg import Cursor
+from psycopg import Connection, Cursor
 from psycopg.rows import tuple_row
 from psycopg.sql import SQL, Identifier
 
@@ -27,56 +27,45 @@ RELAY_FACTS = (
 
 # The newest order is read where it stands in the stream; the row keeps what queries need of it.
 _READ = SQL("""
-SELECT r.supply, r.version, r.desired, r.actual, r.locks, r.warned, r.order_outcome, r.attempts, r.disconnections,
-       r.reconnections, e.topic, e.state
+SELECT r.supply, r.version, r.desired, r.actual, r.locks, r.warned, r.order_outcome, r.order_readback, r.attempts,
+       r.disconnections, r.reconnections, e.topic, e.state
 FROM unnest(%s::text[], %s::uuid[]) AS s (supply, stream)
 JOIN {schema}.relay AS r ON r.supply = s.supply
 LEFT JOIN ledger.events AS e ON e.originator_id = s.stream AND e.originator_version = r.order_sequence
 """)
 _UPSERT = SQL("""
 INSERT INTO {schema}.relay (supply, version, desired, actual, locks, warned, order_sequence, order_outcome,
-    order_issued_at, order_expires_at, attempts, disconnections, reconnections, position)
+    order_readback, order_issued_at, order_expires_at, attempts, disconnections, reconnections, position)
 SELECT supply, version, desired, actual, string_to_array(locks, ','), warned, order_sequence,
-    order_outcome, order_issued_at, order_expires_at, attempts, disconnections, reconnections, position
+    order_outcome, order_readback, order_issued_at, order_expires_at, attempts, disconnections, reconnections,
+    position
 FROM unnest(%s::text[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::boolean[], %s::bigint[], %s::text[],
-    %s::timestamptz[], %s::timestamptz[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])
-    AS n (supply, version, desired, actual, locks, warned, order_sequence, order_outcome, order_issued_at,
-          order_expires_at, attempts, disconnections, reconnections, position)
+    %s::text[], %s::timestamptz[], %s::timestamptz[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])
+    AS n (supply, version, desired, actual, locks, warned, order_sequence, order_outcome, order_readback,
+          order_issued_at, order_expires_at, attempts, disconnections, reconnections, position)
 ON CONFLICT (supply) DO UPDATE SET
     version = excluded.version, desired = excluded.desired, actual = excluded.actual, locks = excluded.locks,
     warned = excluded.warned, order_sequence = excluded.order_sequence, order_outcome = excluded.order_outcome,
-    order_issued_at = excluded.order_issued_at, order_expires_at = excluded.order_expires_at,
+    order_readback = excluded.order_readback, order_issued_at = excluded.order_issued_at,
+    order_expires_at = excluded.order_expires_at,
     attempts = excluded.attempts, disconnections = excluded.disconnections,
     reconnections = excluded.reconnections, position = excluded.position
 """)
 
 
-def switchings(cursor: Cursor[Any], *, supplies: Iterable[str], schema: str = LIVE) -> dict[str, Switching]:
+def switchings(connection: Connection[Any], *, supplies: Iterable[str], schema: str = LIVE) -> dict[str, Switching]:
     """Return the projected state of these relays; those without a history are as new."""
     codes = list(supplies)
     found = {code: Switching(Relay(supply=code)) for code in codes}
-    with cursor.connection.cursor(row_factory=tuple_row) as reading:
-        reading.execute(_READ.format(schema=Identifier(schema)), (codes, [relay_stream(code) for code in codes]))
-        for row in reading:
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        cursor.execute(_READ.format(schema=Identifier(schema)), (codes, [relay_stream(code) for code in codes]))
+        for row in cursor:
             found[row[0]] = _switching(row)
     return found
 
 
 def _switching(row: tuple[Any, ...]) -> Switching:
-    (
-        supply,
-        version,
-        desired,
-        actual,
-        locks,
-        warned,
-        outcome,
-        attempts,
-        disconnections,
-        reconnections,
-        topic,
-        state,
-    ) = row
+    supply, version, desired, actual, locks, warned, outcome, *of_order, topic, state = row
     order: Fact | None = fact_of(topic, bytes(state)) if topic else None
     relay = Relay(
         supply=supply,
@@ -88,7 +77,7 @@ def _switching(row: tuple[Any, ...]) -> Switching:
         order_outcome=outcome or None,
         version=version,
     )
-    return Switching(relay, attempts, disconnections, reconnections)
+    return Switching(relay, *of_order)
 
 
 def project(cursor: Cursor[Any], events: Sequence[Logged], schema: str) -> None:
@@ -96,7 +85,7 @@ def project(cursor: Cursor[Any], events: Sequence[Logged], schema: str) -> None:
     ours = [(event.fact, event.position) for event in events if isinstance(event.fact, RELAY_FACTS)]
     if not ours:
         return
-    states = switchings(cursor, supplies={fact.supply for fact, _ in ours}, schema=schema)
+    states = switchings(cursor.connection, supplies={fact.supply for fact, _ in ours}, schema=schema)
     positions: dict[str, int] = {}
     for fact, position in ours:
         states[fact.supply] = switched(states[fact.supply], fact)
@@ -116,6 +105,7 @@ def _row(switching: Switching, position: int) -> tuple[object, ...]:
         relay.warned,
         order.sequence if order else 0,
         relay.order_outcome or "",
+        switching.readback,
         order.issued_at if order else None,
         order.expires_at if order else None,
         switching.attempts,

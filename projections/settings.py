@@ -18,7 +18,7 @@ class RunnerSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControlSettings:
-    """All settings of the relay control; the key signs orders, each of which may be carried out for `order_lifetime`."""
+    """All settings of the relay control; an order may be carried out until `order_lifetime` after it is signed."""
 
     database_url: str = field(repr=False)
     signing_key: str = field(repr=False)

@@ -3,17 +3,19 @@
 from dataclasses import dataclass, replace
 
 from ledger.domain.event import Fact
-from ledger.domain.relay import OrderConcluded, OrderIssued, Relay, evolve
+from ledger.domain.relay import OrderConcluded, OrderIssued, Readback, Relay, evolve
 
 
 @dataclass(frozen=True, slots=True)
 class Switching:
     """A relay with its tries and its confirmed switchings.
 
+    `readback` is the relay as it was read for the newest order; unlike `relay.actual`, never older than that order.
     `attempts` counts orders in a row for the same action that no confirmation ended, the newest included.
     """
 
     relay: Relay
+    readback: Readback = "unknown"
     attempts: int = 0
     disconnections: int = 0
     reconnections: int = 0
@@ -26,14 +28,16 @@ def switched(switching: Switching, fact: Fact) -> Switching:
         case OrderIssued():
             again = before.order is not None and before.order.action == fact.action
             is_retry = again and before.order_outcome != "confirmed"
-            return replace(switching, relay=relay, attempts=switching.attempts + 1 if is_retry else 1)
-        case OrderConcluded():
-            return _concluded(replace(switching, relay=relay), before)
+            attempts = switching.attempts + 1 if is_retry else 1
+            return replace(switching, relay=relay, readback="unknown", attempts=attempts)
+        case OrderConcluded() if before.order is not None and before.order.sequence == fact.sequence:
+            return _counted(replace(switching, relay=relay, readback=fact.readback), before)
         case _:
             return replace(switching, relay=relay)
 
 
-def _concluded(switching: Switching, before: Relay) -> Switching:
+def _counted(switching: Switching, before: Relay) -> Switching:
+    """Count a confirmation once, however often it is told."""
     relay = switching.relay
     if relay.order is None or relay.order_outcome != "confirmed" or before.order_outcome == "confirmed":
         return switching

@@ -56,7 +56,7 @@ CREATE TABLE projections.occupancies (
 CREATE INDEX occupancies_account_idx ON projections.occupancies (account);
 
 -- The relays that have a history: what is wanted, what was read back, which locks stand, the newest order.
--- `order_outcome` is empty while nothing is known; `attempts` are orders in a row for the same end, unconfirmed.
+-- `order_outcome` is empty while nothing is known, `order_readback` is never older than that order; `attempts` are orders in a row for the same end, unconfirmed.
 CREATE TABLE projections.relay (
     supply text PRIMARY KEY,
     version bigint NOT NULL,
@@ -66,6 +66,7 @@ CREATE TABLE projections.relay (
     warned boolean NOT NULL,
     order_sequence bigint NOT NULL,
     order_outcome text NOT NULL,
+    order_readback text NOT NULL,
     order_issued_at timestamptz,
     order_expires_at timestamptz,
     attempts bigint NOT NULL,

@@ -1,0 +1,54 @@
+"""Candidates: the supplies on whose relays, by the projections, something may have to be decided.
+
+A hint only, and a wide one: the decision itself is taken on the ledger's head.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from psycopg import Connection
+
+from projections.decide import FIRST_RETRY, LONGEST_RETRY, RETRIED
+
+_CANDIDATES = """
+SELECT s.supply
+FROM projections.supplies AS s
+CROSS JOIN LATERAL (
+    SELECT o.account FROM projections.occupancies AS o
+    WHERE o.supply = s.supply AND o.occupied_from <= %(now)s ORDER BY o.position DESC LIMIT 1
+) AS o
+CROSS JOIN LATERAL (
+    SELECT x.warning_balance, x.reconnection FROM projections.sites AS x
+    WHERE x.site = s.site AND x.effective_from <= %(now)s ORDER BY x.effective_from DESC LIMIT 1
+) AS x
+JOIN projections.balances AS b ON b.account = o.account
+LEFT JOIN projections.relay AS r ON r.supply = s.supply
+WHERE s.supply > %(after)s AND s.meter <> '' AND (
+    (b.balance < x.warning_balance) <> coalesce(r.warned, false)
+    OR s.measures = 'register' AND (
+        (b.balance <= 0) <> coalesce('credit' = ANY (r.locks), false)
+        OR cardinality(r.locks) > 0 AND r.desired = 'closed'
+        OR cardinality(r.locks) = 0 AND r.desired = 'open' AND x.reconnection = 'automatic'
+        OR (r.order_outcome = '' AND r.order_expires_at <= %(now)s
+            OR r.order_outcome = ANY (%(retried)s) AND r.order_readback <> r.desired)
+        AND r.order_issued_at + least(%(first)s * power(2, least(r.attempts - 1, 20)), %(longest)s) <= %(now)s
+    )
+)
+ORDER BY s.supply LIMIT %(limit)s
+"""
+
+
+def candidates(connection: Connection[Any], *, now: datetime, after: str, limit: int) -> list[str]:
+    """Return up to `limit` supplies that may need a decision, in order, from behind the supply `after`."""
+    cursor = connection.execute(
+        _CANDIDATES,
+        {
+            "now": now,
+            "after": after,
+            "limit": limit,
+            "retried": sorted(RETRIED),
+            "first": FIRST_RETRY,
+            "longest": LONGEST_RETRY,
+        },
+    )
+    return [row[0] for row in cursor]
