@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import structlog
 
 from collectors.connect import Connection, ResultSender, first_to_fail
+from collectors.errors import CollectorError
 from collectors.metrics import CollectorMetrics, MetricsServer
 from collectors.modbus import Bus
 from collectors.order_memory import OrderMemory
@@ -126,7 +127,7 @@ class Collector:
 async def collect(settings: CollectorSettings) -> None:
     """Run a collector until SIGTERM or SIGINT; SIGUSR1 asks for the final sweep.
 
-    Raises CollectorError, or OSError where the metrics port is taken.
+    Raises CollectorError for a wrong site file, a spool that cannot be used or a metrics port that is taken.
     """
     site = read_site(settings.site_file)
     spool = Spool(settings.spool or site.spool)
@@ -147,8 +148,12 @@ async def collect(settings: CollectorSettings) -> None:
 def _serve(settings: CollectorSettings, collector: Collector) -> MetricsServer | None:
     if settings.metrics_port == 0:
         return None
-    server = MetricsServer(
-        host=settings.metrics_host, port=settings.metrics_port, metrics=collector.metrics, health=collector.health
-    )
+    try:
+        server = MetricsServer(
+            host=settings.metrics_host, port=settings.metrics_port, metrics=collector.metrics, health=collector.health
+        )
+    except OSError as error:
+        place = f"{settings.metrics_host}:{settings.metrics_port}"
+        raise CollectorError(f"metrics cannot be served on {place}: {error}; free it or set another port") from None
     server.start()
     return server

@@ -2,14 +2,13 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
 from aiokafka.errors import KafkaError
 
-from collectors.errors import CollectorError, LinkLost
+from collectors.errors import LinkLost
 from collectors.kafka import Link, open_link
 from collectors.metrics import CollectorMetrics
 from collectors.publish import Publisher, Send
@@ -21,7 +20,7 @@ log = structlog.get_logger(__name__)
 
 TakeOrder = Callable[[wire.RelayCommand], Awaitable[None]]
 _RESULTS_AT_ONCE = 100
-_PAUSE_MAX_S = 10.0
+_PAUSE_MAX_S = 4.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -58,11 +57,11 @@ class Connection:
         pause_s = self.settings.reconnect_pause_s
         while True:
             try:
-                await self._linked()
+                await uncancelled(self._linked())
             except (KafkaError, LinkLost, OSError, TimeoutError) as error:
-                log.warning("broker away", error=str(error) or type(error).__name__, retry_in_s=pause_s)
                 pause_s = self.settings.reconnect_pause_s if self.up else min(pause_s * 2, _PAUSE_MAX_S)
                 self._note(up=False)
+                log.warning("broker away", error=str(error) or type(error).__name__, retry_in_s=pause_s)
             await asyncio.sleep(pause_s)
 
     async def _linked(self) -> None:
@@ -93,7 +92,7 @@ class Connection:
 
 async def first_to_fail(*works: Coroutine[Any, Any, None]) -> None:
     """Run endless works side by side until one fails, then end the others and raise its error."""
-    tasks = [asyncio.create_task(work) for work in works]
+    tasks = [asyncio.create_task(uncancelled(work)) for work in works]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
         for task in done:
@@ -101,6 +100,18 @@ async def first_to_fail(*works: Coroutine[Any, Any, None]) -> None:
     finally:
         for task in tasks:
             task.cancel()
-        for task in tasks:
-            with suppress(asyncio.CancelledError, CollectorError, KafkaError, OSError, TimeoutError):
-                await task
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def uncancelled(work: Coroutine[Any, Any, None]) -> None:
+    """Do a work; raises LinkLost where it ends as cancelled though nobody cancelled it.
+
+    aiokafka cancels what waits on a connection that it closes itself. Passed on, that would end us in silence.
+    """
+    try:
+        await work
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise LinkLost("the client gave up on its connection") from None

@@ -1,4 +1,4 @@
-"""Publishing an import: a file's sweeps go the way of any collector's, and count once the ledger acknowledges them."""
+"""Publishing an import: a file's sweeps go the way of any collector's, and wait for the ledger's acknowledgement."""
 
 import asyncio
 import threading
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from aiokafka.errors import KafkaError
 
-from collectors.connect import first_to_fail
+from collectors.connect import first_to_fail, uncancelled
 from collectors.errors import LinkLost, NotAcknowledged
 from collectors.kafka import Link, open_link
 from collectors.metrics import CollectorMetrics
@@ -158,9 +158,12 @@ async def publish_import(
 
 
 async def _over_one_link(work: _Import, kafka: KafkaSettings) -> None:
-    topics = {"topics_read": (wire.SWEEP_ACKS,), "topics_written": (wire.METER_READINGS,)}
     try:
-        async with open_link(kafka, **topics) as link:
-            await work.over(link)
+        await uncancelled(_linked(work, kafka))
     except (KafkaError, LinkLost, OSError):
         await asyncio.sleep(_RECONNECT_PAUSE_S)
+
+
+async def _linked(work: _Import, kafka: KafkaSettings) -> None:
+    async with open_link(kafka, topics_read=(wire.SWEEP_ACKS,), topics_written=(wire.METER_READINGS,)) as link:
+        await work.over(link)

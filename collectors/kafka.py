@@ -5,14 +5,14 @@ another. That is also how a broker that came back empty is survived, where old o
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
 
 from collectors.errors import LinkLost
 from collectors.settings import KafkaSettings
@@ -99,13 +99,21 @@ class Link:
         await self._producer.start()
 
     async def close(self) -> None:
-        """Close everything, within seconds even when the broker is gone."""
+        """Close everything, within seconds even when the broker is gone; raises nothing."""
         for stop in (self._consumer.stop, self._producer.stop, self._admin.close):
-            with suppress(KafkaError, OSError, TimeoutError):
-                await asyncio.wait_for(stop(), timeout=_CLOSE_TIMEOUT_S)
-        # A producer whose flush was cut short keeps its connection otherwise.
-        with suppress(KafkaError, OSError):
-            await self._producer.client.close()
+            await _attempted(stop())
+        # A producer stopped while its broker is away waits for a flush that cannot come; its sender and its
+        # connection would outlive it. It has no public way to be dropped.
+        if self._producer._sender is not None and self._producer._sender.sender_task is not None:
+            await _attempted(self._producer._sender.close())
+        await _attempted(self._producer.client.close())
+
+
+async def _attempted(work: Coroutine[Any, Any, None]) -> None:
+    task = asyncio.create_task(work)
+    await asyncio.wait({task}, timeout=_CLOSE_TIMEOUT_S)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 @asynccontextmanager
