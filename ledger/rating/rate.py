@@ -5,14 +5,14 @@ round(C(after)) − round(C(before)), half away from zero to one micro-unit. Gro
 therefore gives the same totals per component (design I4). Taxes work on the exact base, never on rounded lines.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 from ledger.rating.lines import Atom, Counters, Line, Rated
 from ledger.rating.tariff import Tariff
 from ledger.values.energy import kwh_from_milliwh
-from ledger.values.money import divided_half_away
+from ledger.values.money import decimal_from_micros, divided_half_away
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,7 @@ class _Component:
     unit: str
     tax: bool
     rule: str
+    on: tuple[str, ...] = ()
 
     def charged_micros(self, energy_milliwh: int) -> int:
         return divided_half_away(energy_milliwh * self.numerator, self.denominator)
@@ -50,7 +51,8 @@ def compile_tariff(tariff: Tariff, *, version: int) -> CompiledTariff:
     for tax in tariff.taxes:
         base = sum((exact[name] for name in tax.on), Fraction(0))
         rule = f"{tax.percent}% of {' + '.join(tax.on)}"
-        components.append(_component(tax.component, base * Fraction(tax.percent) / 100, str(tax.percent), True, rule))
+        exact_tax = base * Fraction(tax.percent) / 100
+        components.append(_component(tax.component, exact_tax, str(tax.percent), True, rule, tax.on))
     return CompiledTariff(tariff=tariff, version=version, components=tuple(components))
 
 
@@ -64,13 +66,14 @@ def rate(compiled: CompiledTariff, counters: Counters, atoms: Sequence[Atom]) ->
     for period, energy_milliwh in _by_period(atoms):
         before = counters.energy_milliwh if counters.period == period else 0
         after = before + energy_milliwh
-        quantity = str(kwh_from_milliwh(energy_milliwh))
+        amounts: dict[str, int] = {}
         for component in compiled.components:
             amount_micros = component.charged_micros(after) - component.charged_micros(before)
+            amounts[component.component] = amount_micros
             lines.append(
                 Line(
                     component=component.component,
-                    quantity=quantity,
+                    quantity=_quantity(component, energy_milliwh, amounts),
                     unit=component.unit,
                     price=component.price,
                     amount_micros=amount_micros,
@@ -84,6 +87,13 @@ def rate(compiled: CompiledTariff, counters: Counters, atoms: Sequence[Atom]) ->
     return Rated(lines, counters)
 
 
+def _quantity(component: _Component, energy_milliwh: int, amounts: Mapping[str, int]) -> str:
+    """What a line's price is of: kilowatt-hours, or for a tax the amounts posted on its bases."""
+    if component.tax:
+        return str(decimal_from_micros(sum(amounts[base] for base in component.on)))
+    return str(kwh_from_milliwh(energy_milliwh))
+
+
 def _by_period(atoms: Sequence[Atom]) -> list[tuple[str, int]]:
     """Sum neighbouring atoms of one billing period: under flat prices nothing else parts them."""
     grouped: list[tuple[str, int]] = []
@@ -95,7 +105,9 @@ def _by_period(atoms: Sequence[Atom]) -> list[tuple[str, int]]:
     return grouped
 
 
-def _component(name: str, micros_per_milliwh: Fraction, price: str, tax: bool, rule: str) -> _Component:
+def _component(
+    name: str, micros_per_milliwh: Fraction, price: str, tax: bool, rule: str, on: tuple[str, ...] = ()
+) -> _Component:
     return _Component(
         component=name,
         numerator=micros_per_milliwh.numerator,
@@ -104,4 +116,5 @@ def _component(name: str, micros_per_milliwh: Fraction, price: str, tax: bool, r
         unit="%" if tax else "kWh",
         tax=tax,
         rule=rule,
+        on=on,
     )
