@@ -8,8 +8,6 @@ from typing import Any
 from psycopg import Connection
 from psycopg.rows import class_row, scalar_row, tuple_row
 
-from projections.project import tracked
-
 
 @dataclass(frozen=True, slots=True)
 class Balance:
@@ -91,7 +89,13 @@ _BALANCES = """
 SELECT account, site, balance, debited, credited, usage_milliwh, debits, top_ups
 FROM projections.balances ORDER BY account
 """
-_TRIAL_BALANCE = "SELECT code, amount, postings::bigint FROM projections.trial_balance ORDER BY code"
+# The position in the same statement, so that it is that of these very rows.
+_TRIAL_BALANCE = """
+SELECT t.position, b.code, b.amount, b.postings::bigint
+FROM (SELECT coalesce(max(position), 0) AS position FROM projections.tracking WHERE name = 'journal') AS t
+LEFT JOIN projections.trial_balance AS b ON true
+ORDER BY b.code
+"""
 _TRIAL_BALANCE_AT = """
 SELECT code, sum(amount), count(*) FROM projections.journal WHERE position <= %s GROUP BY code ORDER BY code
 """
@@ -135,17 +139,23 @@ def balances(connection: Connection[Any]) -> list[Balance]:
         return cursor.execute(_BALANCES).fetchall()
 
 
-def trial_balance(connection: Connection[Any], *, at: int | None = None) -> TrialBalance:
-    """Return the trial balance as projected, or, straight from the events, as it was at a ledger position."""
-    with connection.transaction(), connection.cursor(row_factory=tuple_row) as cursor:
-        if at is None:
-            position = tracked(connection).get("journal", 0)
-            found = cursor.execute(_TRIAL_BALANCE).fetchall()
-        else:
-            position = at
-            found = cursor.execute(_TRIAL_BALANCE_AT, (at,)).fetchall()
-    rows = tuple(TrialRow(*row) for row in found)
-    return TrialBalance(position, sum((row.amount for row in rows), Decimal(0)), rows)
+def trial_balance(connection: Connection[Any]) -> TrialBalance:
+    """Return the trial balance as the journal is projected, and the position that it is projected to."""
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        found = cursor.execute(_TRIAL_BALANCE).fetchall()
+    position = found[0][0]
+    return _balanced(position, [TrialRow(*row[1:]) for row in found if row[1] is not None])
+
+
+def trial_balance_at(connection: Connection[Any], *, position: int) -> TrialBalance:
+    """Return the trial balance as it was at a ledger position, straight from the events' postings."""
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        found = cursor.execute(_TRIAL_BALANCE_AT, (position,)).fetchall()
+    return _balanced(position, [TrialRow(*row) for row in found])
+
+
+def _balanced(position: int, rows: list[TrialRow]) -> TrialBalance:
+    return TrialBalance(position, sum((row.amount for row in rows), Decimal(0)), tuple(rows))
 
 
 def relay_states(connection: Connection[Any], *, now: datetime) -> list[RelayState]:
@@ -160,6 +170,8 @@ def lag_events(connection: Connection[Any]) -> int:
         row = cursor.execute(
             "SELECT head - coalesce((SELECT min(position) FROM projections.tracking), 0) FROM ledger.gate"
         ).fetchone()
+    if row is None:
+        raise RuntimeError("ledger.gate has lost its row; restore the database from its backup")
     return int(row)
 
 

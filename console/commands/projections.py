@@ -61,7 +61,7 @@ def rebuild(name: _Name) -> None:
         typer.echo("equal to the live projection")
         return
     typer.secho(
-        f"the live projection was different (digest {rebuilt.live_digest_before}); the rebuilt one is in its place now",
+        f"the live projection was different (digest {rebuilt.live_digest_before}); the rebuilt one has replaced it",
         fg=typer.colors.RED,
         err=True,
     )

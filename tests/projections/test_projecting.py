@@ -1,0 +1,203 @@
+import random
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import Connection, Cursor
+
+from ledger.domain.event import FACTS
+from ledger.store.log import Logged, head_of, read_log
+from projections import queries
+from projections.catalogue import MODELS
+from projections.model import ReadModel, Table
+from projections.picture import SUPPLY_FACTS
+from projections.project import Overtaken, move, project_next, tracked
+from projections.relay import RELAY_FACTS
+from projections.runner import sized
+from tests.projections.builders import (
+    START,
+    Story,
+    a_busy_month,
+    tariff_published,
+    topped_up,
+    usage_debited,
+)
+from tests.projections.conftest import Project
+
+BALANCES = next(model for model in MODELS if model.name == "balances")
+
+
+def _digests(connection: Connection[Any]) -> dict[str, str]:
+    return {model.name: model.digest(connection) for model in MODELS}
+
+
+def _forget(connection: Connection[Any]) -> None:
+    """Begin again: every row of every read model, and where it stood."""
+    for model in MODELS:
+        for table in model.tables:
+            connection.execute(f"DELETE FROM projections.{table.name}".encode())
+    connection.execute("UPDATE projections.tracking SET position = 0")
+
+
+def test_batches_of_any_size_leave_the_same_content(
+    story: Story, projector: Connection[Any], project: Project
+) -> None:
+    facts = a_busy_month()
+    story.tell_each(facts)
+    project(limit=1_000)
+    whole = _digests(projector)
+    sizes = random.Random(20260701)
+    for limit in (1, 2, 7, 50, *(sizes.randint(3, 40) for _ in range(3))):
+        _forget(projector)
+        batches = project(limit=limit)
+        assert batches == -(-len(facts) // limit)
+        assert _digests(projector) == whole, f"with batches of {limit}"
+
+
+def test_a_digest_tells_one_micro_unit_of_difference(
+    story: Story, projector: Connection[Any], project: Project
+) -> None:
+    story.tell_each(a_busy_month())
+    project()
+    before = BALANCES.digest(projector)
+    projector.execute("UPDATE projections.balances SET debited = debited + 0.000001 WHERE account = 'household-3'")
+    assert BALANCES.digest(projector) != before
+
+
+def test_a_digest_is_the_same_from_a_session_with_other_habits(
+    story: Story, projector: Connection[Any], project: Project
+) -> None:
+    story.tell_each(a_busy_month())
+    project()
+    before = _digests(projector)
+    projector.execute("SET timezone = 'Asia/Shanghai'")
+    projector.execute("SET datestyle = 'German'")
+    assert _digests(projector) == before
+
+
+def test_a_balance_is_what_was_paid_less_what_was_used(
+    story: Story, finance: Connection[Any], project: Project
+) -> None:
+    story.move_in("flat-1", "anna", credit_micros=20_000_000)
+    story.tell(usage_debited(supply="flat-1", account="anna", amount_micros=1_234_567, usage_milliwh=2_500_001))
+    story.tell(topped_up(account="anna", amount_micros=1))
+    project()
+    (balance,) = queries.balances(finance)
+    assert (balance.account, balance.site) == ("anna", "riverside")
+    assert balance.balance == Decimal("18.765434")
+    assert (balance.debited, balance.credited) == (Decimal("1.234567"), Decimal("20.000001"))
+    assert balance.usage_milliwh == 2_500_001
+    assert (balance.debits, balance.top_ups) == (1, 2)
+
+
+def test_money_beyond_sixteen_digits_is_exact(story: Story, finance: Connection[Any], project: Project) -> None:
+    micros = 8_123_456_789_012_345_678
+    story.move_in("flat-1", "anna", credit_micros=micros)
+    project()
+    (balance,) = queries.balances(finance)
+    assert balance.balance == Decimal("8123456789012.345678")
+    rows = {row.code: row.amount for row in queries.trial_balance_at(finance, position=5).rows}
+    assert rows["liabilities:prepayment"] == Decimal("-8123456789012.345678")
+
+
+def test_ignored_events_move_the_position_too(story: Story, projector: Connection[Any], project: Project) -> None:
+    story.tell(tariff_published(version=1))
+    head = story.tell(tariff_published(version=2))
+    project()
+    assert set(tracked(projector).values()) == {head} == {head_of(projector)[0]}
+
+
+def test_a_batch_that_fails_leaves_rows_and_positions_as_they_were(
+    story: Story, projector: Connection[Any], project: Project
+) -> None:
+    story.tell_each(a_busy_month())
+    project_next(projector, models=MODELS, limit=40)
+    before, positions = _digests(projector), tracked(projector)
+
+    def dies(cursor: Cursor[Any], events: Sequence[Logged], schema: str) -> None:
+        raise psycopg.OperationalError("killed after the other read models were written")
+
+    last = ReadModel("supplies", (Table("supplies", ("supply",)),), dies)
+    models = [*(model for model in MODELS if model.name != "supplies"), last]
+    with pytest.raises(psycopg.OperationalError):
+        project_next(projector, models=models, limit=40)
+    assert (tracked(projector), _digests(projector)) == (positions, before)
+
+
+def test_a_batch_prepared_on_an_old_position_is_refused(
+    story: Story, projector: Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    story.tell_each(a_busy_month())
+
+    def read_while_another_moves(connection: Connection[Any], **arguments: Any) -> list[Logged]:
+        with projector.cursor() as cursor:
+            move(cursor, names=["balances"], position=5)
+        return read_log(connection, **arguments)
+
+    monkeypatch.setattr("projections.project.read_log", read_while_another_moves)
+    with pytest.raises(Overtaken, match="balances"):
+        project_next(projector, models=[BALANCES], limit=10)
+    assert queries.balances(projector) == []
+
+
+def test_a_read_model_that_joined_late_catches_up_alone_and_ends_beside_the_others(
+    story: Story, projector: Connection[Any], project: Project
+) -> None:
+    story.tell_each(a_busy_month())
+    project()
+    before, head = _digests(projector), head_of(projector)[0]
+    projector.execute("DELETE FROM projections.balances")
+    projector.execute("UPDATE projections.tracking SET position = 0 WHERE name = 'balances'")
+    story.tell(topped_up(account="household-0", amount_micros=7))
+    batch = project_next(projector, models=MODELS, limit=1_000)
+    assert batch is not None
+    assert (batch.models, batch.events[-1].position) == (("balances",), head)
+    assert _digests(projector) == before
+    batch = project_next(projector, models=MODELS, limit=1_000)
+    assert batch is not None
+    assert set(batch.models) == {model.name for model in MODELS}
+
+
+def test_every_relay_and_supply_fact_is_known_to_what_folds_it() -> None:
+    by_topic = {
+        prefix: {cls for topic, cls in FACTS.items() if topic.startswith(prefix)} for prefix in ("relay.", "supply.")
+    }
+    assert set(RELAY_FACTS) == by_topic["relay."]
+    assert set(SUPPLY_FACTS) == by_topic["supply."]
+
+
+@pytest.mark.parametrize(
+    ("limit", "taken", "elapsed_s", "next_limit"),
+    [
+        (500, 500, 0.05, 1_000),
+        (500, 20, 0.01, 500),
+        (4_000, 4_000, 0.05, 5_000),
+        (5_000, 5_000, 0.9, 2_500),
+        (150, 150, 0.9, 100),
+    ],
+)
+def test_batches_grow_while_they_are_quick_and_shrink_when_they_hold_rows_long(
+    limit: int, taken: int, elapsed_s: float, next_limit: int
+) -> None:
+    assert sized(limit, taken=taken, elapsed_s=elapsed_s) == next_limit
+
+
+def test_latest_debits_are_named_with_account_and_amount(story: Story, finance: Connection[Any]) -> None:
+    story.move_in("flat-1", "anna")
+    for amount_micros in (1_000_000, 2_500_000):
+        story.tell(usage_debited(supply="flat-1", account="anna", amount_micros=amount_micros))
+    debits = queries.latest_debits(finance, limit=1)
+    assert [(row.supply, row.account, row.amount, row.recorded_at) for row in debits] == [
+        ("flat-1", "anna", Decimal("2.5"), START)
+    ]
+
+
+def test_the_lag_is_that_of_the_read_model_furthest_behind(
+    story: Story, finance: Connection[Any], project: Project
+) -> None:
+    story.move_in("flat-1", "anna")
+    assert queries.lag_events(finance) == 4
+    project()
+    assert queries.lag_events(finance) == 0

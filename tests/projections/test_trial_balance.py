@@ -1,0 +1,60 @@
+from decimal import Decimal
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from psycopg import Connection
+
+from ledger.domain.event import Fact
+from ledger.store.log import head_of
+from projections import queries
+from tests.projections.builders import Story, revenue_codes, topped_up, usage_debited
+from tests.projections.conftest import Project
+
+AMOUNTS = st.integers(min_value=1, max_value=10**13)
+ACCOUNTS = st.sampled_from(["anna", "ben", "chloe"])
+MOVEMENTS = st.one_of(
+    st.builds(lambda account, amount: topped_up(account=account, amount_micros=amount), ACCOUNTS, AMOUNTS),
+    st.builds(
+        lambda account, amount: usage_debited(supply=f"flat-of-{account}", account=account, amount_micros=amount),
+        ACCOUNTS,
+        AMOUNTS,
+    ),
+)
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(facts=st.lists(MOVEMENTS, min_size=1, max_size=12))
+def test_the_trial_balance_is_zero_at_every_position(
+    facts: list[Fact], story: Story, finance: Connection[Any], project: Project
+) -> None:
+    before, _ = head_of(finance)
+    story.tell(*facts)
+    head, _ = head_of(finance)
+    assert head == before + len(facts)
+    for position in range(before, head + 1):
+        trial = queries.trial_balance_at(finance, position=position)
+        assert trial.total == 0
+        assert sum(abs(row.amount) for row in trial.rows) > 0 or position == 0
+    project(limit=5)
+    projected = queries.trial_balance(finance)
+    assert projected.position == head
+    # The aggregates agree with the journal itself, code by code and posting by posting.
+    assert projected.rows == queries.trial_balance_at(finance, position=head).rows
+
+
+def test_what_is_charged_becomes_revenue_and_tax(story: Story, finance: Connection[Any], project: Project) -> None:
+    story.move_in("flat-1", "anna", credit_micros=6_000_000)
+    story.tell(usage_debited(supply="flat-1", account="anna", amount_micros=600_000))
+    project()
+    trial = queries.trial_balance(finance)
+    amounts = {row.code: row.amount for row in trial.rows}
+    assert trial.total == 0
+    assert amounts["assets:cash:counter"] == Decimal(6)
+    assert amounts["liabilities:prepayment"] == Decimal("-5.4")
+    assert sum(amounts[code] for code in revenue_codes()) == Decimal("-0.6")
+
+
+def test_an_empty_ledger_has_an_empty_trial_balance(finance: Connection[Any]) -> None:
+    trial = queries.trial_balance(finance)
+    assert (trial.position, trial.total, trial.rows) == (0, 0, ())
