@@ -81,7 +81,7 @@ class Stack:
         port = (self.settings.serve_port if role is SERVE else None) or free_port()
         self.supervisor.start(
             name,
-            [sys.executable, "-m", "console", name, *arguments],
+            [sys.executable, "-P", "-m", "console", name, *arguments],
             environment=self.environment_of(role, port=port) | dict(extra or {}),
             health_port=port if role.serves_health else None,
         )

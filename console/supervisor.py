@@ -16,6 +16,8 @@ from console.errors import ServiceFailed
 from console.probe import probed
 
 _POLL_INTERVAL_S = 0.1
+# A role finishes what it is at: Faust leaves its group, a collector ends its sweep. Killing it is safe, but not clean.
+_PATIENCE_S = 25.0
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -86,7 +88,7 @@ class Supervisor:
             name=name,
             process=process,
             log=log,
-            stop=lambda: stop_child(process),
+            stop=lambda: stop_child(process, patience_s=_PATIENCE_S),
             health_port=health_port,
             is_healthy=health_port is None,
         )

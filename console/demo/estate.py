@@ -1,0 +1,146 @@
+"""The demo's estate: two concentrators with six rooms each, three of them with next to nothing to their credit."""
+
+import json
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from console.embedded.ports import free_port
+from console.errors import ServiceFailed
+from ledger.store.application import Ledger
+from ledger.usecases.accounts import open_account, top_up
+from ledger.usecases.sites import change_site_settings
+from ledger.usecases.supplies import MeterFacts, assign_tariff, install_meter, occupy, register_supply
+from ledger.usecases.tariffs import publish_tariff
+from ledger.values.money import MICROS_PER_UNIT
+
+SITE = "riverside"
+CURRENCY = "CNY"
+WARNING_BALANCE_MICROS = 1_500_000
+OPENING_CREDIT_MICROS = 60 * MICROS_PER_UNIT
+# What these rooms begin with: gone within the first half minute, one after the other.
+POOR = {"room-103": 400_000, "room-105": 900_000, "room-204": 1_700_000}
+ROOMS = [f"room-{floor}0{number}" for floor in (1, 2) for number in range(1, 7)]
+
+# Household load is a few hundred watts, and a register's step 10 Wh: faster than the clock there is something to see.
+SPEED = 300
+_HOUSEHOLD_MAX_W = 20_000
+
+TARIFF = f"""
+code = "residential"
+currency = "{CURRENCY}"
+time_zone = "Asia/Shanghai"
+billing_period = "month"
+prices = "tax-exclusive"
+tax_point = "supply"
+
+[[charges]]
+component = "energy"
+kind = "flat"
+price_per_kwh = "0.5469"
+
+[[taxes]]
+component = "vat"
+percent = "13"
+on = ["energy"]
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """A supply point of the demo with its meter and where it hangs."""
+
+    supply: str
+    serial: str
+    concentrator: str
+    unit: int
+
+    @property
+    def account(self) -> str:
+        """The account that occupies it."""
+        return f"account-{self.supply.removeprefix('room-')}"
+
+
+def rooms() -> list[Room]:
+    """Return the demo's rooms: floor 1 behind one concentrator, floor 2 behind the other."""
+    return [
+        Room(supply=code, serial=f"2026{int(code[5:]):08d}", concentrator=f"floor-{code[5]}", unit=int(code[-1]))
+        for code in ROOMS
+    ]
+
+
+def write_site_file(path: Path) -> None:
+    """Write the collector's site file, on ports that are free."""
+    lines = ["[collector]", 'id = "demo-edge"', "poll_interval_s = 1.0", "request_timeout_s = 2.0", ""]
+    for concentrator in ("floor-1", "floor-2"):
+        lines += ["[[concentrators]]", f'id = "{concentrator}"', 'host = "127.0.0.1"', f"port = {free_port()}", ""]
+        for room in rooms():
+            if room.concentrator == concentrator:
+                lines += [
+                    "[[concentrators.meters]]",
+                    f'serial = "{room.serial}"',
+                    f"unit = {room.unit}",
+                    f'supply = "{room.supply}"',
+                    'profile = "acrel_ddsy1352"',
+                    "",
+                ]
+    path.write_text("\n".join(lines))
+
+
+def opening_registers(state_file: Path, *, timeout_s: float = 20.0) -> dict[str, int]:
+    """Return each meter's opening register in milliwatt-hours, as the simulator tells it once it runs."""
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        if state_file.exists():
+            meters = json.loads(state_file.read_text())["meters"]
+            return {serial: int(meter["opening_milliwh"]) for serial, meter in meters.items()}
+        time.sleep(0.05)
+    raise ServiceFailed(f"the simulator wrote no state to {state_file} within {timeout_s:g} s; see its log")
+
+
+def set_up(ledger: Ledger, *, openings: dict[str, int], since: datetime) -> None:
+    """Publish the tariff, register every room with its meter, open its account and pay in what it begins with."""
+    now = datetime.now(UTC)
+    change_site_settings(
+        ledger,
+        site=SITE,
+        reconnection="automatic",
+        warning_balance_micros=WARNING_BALANCE_MICROS,
+        effective_from=since,
+        now=now,
+    )
+    publish_tariff(ledger, text=TARIFF, effective_from=since, note="the demo's only tariff", now=now)
+    for room in rooms():
+        _set_up_room(ledger, room, opening_milliwh=openings[room.serial], since=since, now=now)
+
+
+def pay_in(ledger: Ledger, *, account: str, amount_micros: int, key: str) -> None:
+    """Top an account up at the demo's kiosk, once per key."""
+    top_up(ledger, account=account, amount_micros=amount_micros, channel="kiosk", key=key, now=datetime.now(UTC))
+
+
+def _set_up_room(ledger: Ledger, room: Room, *, opening_milliwh: int, since: datetime, now: datetime) -> None:
+    register_supply(ledger, supply=room.supply, site=SITE, concentrator=room.concentrator, room=room.supply, now=now)
+    meter = MeterFacts(
+        serial=room.serial,
+        profile="acrel_ddsy1352",
+        max_power_w=_HOUSEHOLD_MAX_W * SPEED,
+        modulus_milliwh=2**32 * 10_000,
+        resolution_milliwh=10_000,
+    )
+    install_meter(
+        ledger, supply=room.supply, meter=meter, installed_at=since, opening_milliwh=opening_milliwh, now=now
+    )
+    open_account(ledger, account=room.account, site=SITE, currency=CURRENCY, now=now)
+    occupy(
+        ledger,
+        supply=room.supply,
+        account=room.account,
+        occupied_from=since,
+        opening_milliwh=opening_milliwh,
+        now=now,
+    )
+    assign_tariff(ledger, supply=room.supply, tariff="residential", effective_from=since, now=now)
+    amount_micros = POOR.get(room.supply, OPENING_CREDIT_MICROS)
+    pay_in(ledger, account=room.account, amount_micros=amount_micros, key=f"demo-opening/{room.account}")

@@ -1,0 +1,180 @@
+"""The demo from beginning to end: start the whole, watch the story, freeze the meters, drain, and check the sums."""
+
+import os
+import re
+import shutil
+import signal
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import psycopg
+from rich.console import Console
+from rich.live import Live
+
+from console.demo import estate
+from console.demo.figures import DemoFigures, Latency, energy_on_registers_wh, exact_wh, quantiles
+from console.demo.observer import Observer, Sight
+from console.demo.screen import Story, rendered
+from console.demo.script import Script
+from console.errors import ServiceFailed
+from console.stack import Stack
+from ledger.store.application import Ledger
+from projections import queries
+
+_LOOK_INTERVAL_S = 0.25
+# Beyond the asked-for time, the story may run on until a room that went dark is lit again.
+_EXTRA_S = 45.0
+_DRAIN_TIMEOUT_S = 60.0
+
+Show = Callable[[Sight, float], None]
+
+
+@dataclass(slots=True)
+class Demo:
+    """One run; `directory` is emptied first, so that each run tells the same story."""
+
+    stack: Stack
+    directory: Path
+    console: Console
+    is_live: bool
+
+    def run(self, *, seconds: float) -> DemoFigures:
+        """Play the story for so many seconds and return its figures.
+
+        Raises ServiceFailed when a part fails, StopRequested when a stop is asked for.
+        """
+        self.stack.start_services()
+        with _ledger(self.stack.database_url("wattledger_writer")) as ledger:
+            self._start_roles(ledger)
+            with Observer(self.stack.database_url("wattledger_finance")) as observer:
+                self._play(observer, ledger, seconds=seconds)
+                self._freeze_and_drain(observer)
+                return self._figures(observer)
+
+    @property
+    def _site(self) -> Path:
+        return self.directory / "site.toml"
+
+    @property
+    def _state(self) -> Path:
+        return self.directory / "meters.json"
+
+    def _start_roles(self, ledger: Ledger) -> None:
+        since = datetime.now(UTC) - timedelta(seconds=1)
+        estate.write_site_file(self._site)
+        arguments = ("--site", str(self._site), "--speed", str(estate.SPEED), "--state", str(self._state))
+        self.stack.start_role("simulate", arguments=arguments)
+        estate.set_up(ledger, openings=estate.opening_registers(self._state), since=since)
+        for role in ("price", "project", "control", "serve"):
+            self.stack.start_role(role)
+        self.stack.start_role("collect", arguments=("--site", str(self._site)))
+        self.stack.await_healthy()
+
+    def _play(self, observer: Observer, ledger: Ledger, *, seconds: float) -> None:
+        story = Story()
+
+        def pay_in(account: str, amount_micros: int, key: str) -> None:
+            estate.pay_in(ledger, account=account, amount_micros=amount_micros, key=key)
+
+        tell = (lambda _: None) if self.is_live else self.console.print
+        script = Script(rooms=estate.rooms(), story=story, pay_in=pay_in, tell=tell)
+        deadline = time.monotonic() + seconds
+        with self._shown(story) as show:
+            while time.monotonic() < deadline or (not script.is_complete and time.monotonic() < deadline + _EXTRA_S):
+                self.stack.supervisor.check()
+                script.step(observer.sight, now=datetime.now(UTC))
+                show(observer.sight, deadline - time.monotonic())
+                self.stack.supervisor.stop_requested.wait(_LOOK_INTERVAL_S)
+
+    @contextmanager
+    def _shown(self, story: Story) -> Iterator[Show]:
+        rooms = estate.rooms()
+        if not self.is_live:
+            yield lambda _sight, _remaining_s: None
+            return
+        first = rendered(rooms=rooms, sight=Sight(), story=story, remaining_s=0)
+        with Live(first, console=self.console, refresh_per_second=4) as live:
+            yield lambda sight, remaining_s: live.update(
+                rendered(rooms=rooms, sight=sight, story=story, remaining_s=remaining_s)
+            )
+
+    def _freeze_and_drain(self, observer: Observer) -> None:
+        """Stop all registers for good, read every meter once more, and wait until the ledger has it all."""
+        supervisor = self.stack.supervisor
+        os.kill(supervisor.pid_of("simulate"), signal.SIGUSR1)
+        self._await("the simulator to freeze", lambda: '"frozen": true' in self._state.read_text())
+        os.kill(supervisor.pid_of("collect"), signal.SIGUSR1)
+        self._await("the last sweep to be acknowledged", self._is_drained)
+        self._await("the read models to catch up", lambda: observer.look().lag_events == 0)
+
+    def _is_drained(self) -> bool:
+        metrics = self._collector_metrics()
+        return (
+            _metric(metrics, "wattledger_polling_stopped") == 1 and _metric(metrics, "wattledger_spool_sweeps") == 0
+        )
+
+    def _collector_metrics(self) -> str:
+        address = f"http://127.0.0.1:{self.stack.health_ports['collect']}/metrics"
+        with urllib.request.urlopen(address, timeout=5) as answer:
+            return str(answer.read().decode())
+
+    def _await(self, what: str, is_so: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + _DRAIN_TIMEOUT_S
+        while not is_so():
+            self.stack.supervisor.check()
+            if time.monotonic() > deadline:
+                raise ServiceFailed(
+                    f"waited {_DRAIN_TIMEOUT_S:g} s for {what}; see the logs in {self.directory}/logs"
+                )
+            time.sleep(0.1)
+
+    def _figures(self, observer: Observer) -> DemoFigures:
+        with psycopg.connect(self.stack.database_url("wattledger_finance"), autocommit=True) as connection:
+            figures = queries.figures(connection)
+            balance = queries.trial_balance(connection)
+            lag_events = queries.lag_events(connection)
+        return DemoFigures(
+            readings_published=round(_metric(self._collector_metrics(), "wattledger_readings_total")),
+            debits=figures.debits,
+            top_ups=figures.top_ups,
+            disconnections_confirmed=figures.disconnections_confirmed,
+            reconnections_confirmed=figures.reconnections_confirmed,
+            held_readings=figures.held_readings,
+            trial_balance=str(balance.total),
+            energy_on_registers_wh=energy_on_registers_wh(self._state),
+            energy_billed_wh=exact_wh(int(figures.usage_milliwh)),
+            energy_held_wh=exact_wh(int(figures.held_milliwh)),
+            lag_events=lag_events,
+            latency_s=Latency(
+                reading_to_balance=quantiles(observer.reading_to_balance_s),
+                top_up_to_relay=quantiles(observer.top_up_to_relay_s()),
+            ),
+        )
+
+
+def emptied(directory: Path) -> Path:
+    """Return the demo's directory without what an earlier run left there."""
+    if directory.exists():
+        shutil.rmtree(directory)
+    directory.mkdir(parents=True)
+    return directory
+
+
+@contextmanager
+def _ledger(url: str) -> Iterator[Ledger]:
+    ledger = Ledger(url=url)
+    try:
+        yield ledger
+    finally:
+        ledger.close()
+
+
+def _metric(text: str, name: str) -> float:
+    """Sum a metric over its labels in Prometheus's text format."""
+    pattern = rf"^{re.escape(name)}(?:\{{[^}}]*\}})? ([0-9.e+-]+)$"
+    return sum(float(value) for value in re.findall(pattern, text, flags=re.MULTILINE))

@@ -1,0 +1,75 @@
+"""The demo's script: tells what changes from one look to the next, and plays the consumer who tops up."""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+
+from console.demo.estate import CURRENCY, Room
+from console.demo.observer import Sight
+from console.demo.screen import Story
+from ledger.values.money import MICROS_PER_UNIT
+from projections.queries import Balance, RelayState
+
+# How long a room sits in the dark before its consumer walks to the kiosk, and what they pay in there.
+DARK_FOR = timedelta(seconds=3)
+TOP_UP_MICROS = 40 * MICROS_PER_UNIT
+
+PayIn = Callable[[str, int, str], None]
+
+
+class Script:
+    """Follows the looks in order; `pay_in(account, amount_micros, key)` tops an account up."""
+
+    def __init__(self, *, rooms: list[Room], story: Story, pay_in: PayIn, tell: Callable[[str], None]) -> None:
+        self._rooms = rooms
+        self._story = story
+        self._pay_in = pay_in
+        self._tell = tell
+        self._balances: dict[str, Balance] = {}
+        self._relays: dict[str, RelayState] = {}
+        self._dark_since: dict[str, datetime] = {}
+        self._paid: set[str] = set()
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether a room has gone dark and come back, and none that was topped up is still dark."""
+        relays = self._relays.values()
+        return any(relay.reconnections for relay in relays) and all(
+            relay.reconnections >= relay.disconnections or relay.supply not in self._paid for relay in relays
+        )
+
+    def step(self, sight: Sight, *, now: datetime) -> None:
+        """Tell what is new in this look, and top up what has been dark for long enough."""
+        balances = {balance.account: balance for balance in sight.balances}
+        relays = {relay.supply: relay for relay in sight.relays}
+        for room in self._rooms:
+            balance, relay = balances.get(room.account), relays.get(room.supply)
+            if balance is None or relay is None:
+                continue
+            for text in self._news(room, balance, relay):
+                self._tell(self._story.tell(text, now=now))
+            self._top_up(room, relay, now=now)
+        self._balances, self._relays = balances, relays
+
+    def _news(self, room: Room, balance: Balance, relay: RelayState) -> Iterator[str]:
+        before = self._relays.get(room.supply)
+        if before is None:
+            return
+        money = f"{balance.balance:.4f} {CURRENCY}"
+        if relay.warned and not before.warned:
+            yield f"{room.supply}: low balance, {money}: the consumer is warned"
+        if "credit" in relay.locks and "credit" not in before.locks:
+            yield f"{room.supply}: nothing left ({money}): order {relay.order_sequence} opens the relay"
+        if relay.disconnections > before.disconnections:
+            yield f"{room.supply}: off, confirmed by reading the relay back"
+        if balance.top_ups > (self._balances.get(room.account) or balance).top_ups:
+            yield f"{room.supply}: topped up at the kiosk, {money}"
+        if relay.reconnections > before.reconnections:
+            yield f"{room.supply}: on again, confirmed by reading the relay back"
+
+    def _top_up(self, room: Room, relay: RelayState, *, now: datetime) -> None:
+        if relay.actual != "open" or room.supply in self._paid:
+            return
+        since = self._dark_since.setdefault(room.supply, now)
+        if now - since >= DARK_FOR:
+            self._paid.add(room.supply)
+            self._pay_in(room.account, TOP_UP_MICROS, f"demo-top-up/{room.account}")
