@@ -112,12 +112,9 @@ class Control:
                 self.metrics.top_up_to_order_seconds.observe(max(latency.total_seconds(), 0.0))
 
 
-def main(environ: Mapping[str, str]) -> int:
-    """Decide until SIGTERM or SIGINT. Raises InvalidValue for wrong settings, PortTaken for a port in use."""
-    settings = read_control_settings(environ)
-    orders = OrderBook(OrderSigner(settings.signing_key), settings.order_lifetime)
-    control = Control(orders)
-    work = Work(
+def work_of(control: Control) -> Work:
+    """Return what the process does: the control's turns, woken by the projections' news."""
+    return Work(
         name="control",
         lock=LOCK,
         channel=CHANNEL,
@@ -127,12 +124,15 @@ def main(environ: Mapping[str, str]) -> int:
         elected=lambda is_leader: control.metrics.is_leader.set(int(is_leader)),
     )
 
-    def health() -> dict[str, object]:
-        return {"status": "up", "process": work.name}
 
+def main(environ: Mapping[str, str]) -> int:
+    """Decide until SIGTERM or SIGINT. Raises InvalidValue for wrong settings, PortTaken for a port in use."""
+    settings = read_control_settings(environ)
+    control = Control(OrderBook(OrderSigner(settings.signing_key), settings.order_lifetime))
+    work = work_of(control)
     with (
         stop_on_signals() as stop,
-        served(control.metrics.registry, host=settings.metrics_host, port=settings.metrics_port, health=health),
+        served(control.metrics.registry, host=settings.metrics_host, port=settings.metrics_port, process=work.name),
     ):
         keep_working(work, url=settings.database_url, stop=stop)
     return 0

@@ -85,11 +85,9 @@ class Runner:
             self.metrics.lag_events.labels(name=model.name).set(head - positions[model.name])
 
 
-def main(environ: Mapping[str, str]) -> int:
-    """Project until SIGTERM or SIGINT. Raises InvalidValue for wrong settings, PortTaken for a port in use."""
-    settings = read_runner_settings(environ)
-    runner = Runner()
-    work = Work(
+def work_of(runner: Runner) -> Work:
+    """Return what the process does: the runner's turns, woken by the ledger's news."""
+    return Work(
         name="project",
         lock=LOCK,
         channel=CHANNEL,
@@ -99,12 +97,15 @@ def main(environ: Mapping[str, str]) -> int:
         elected=lambda is_active: runner.metrics.is_active.set(int(is_active)),
     )
 
-    def health() -> dict[str, object]:
-        return {"status": "up", "process": work.name}
 
+def main(environ: Mapping[str, str]) -> int:
+    """Project until SIGTERM or SIGINT. Raises InvalidValue for wrong settings, PortTaken for a port in use."""
+    settings = read_runner_settings(environ)
+    runner = Runner()
+    work = work_of(runner)
     with (
         stop_on_signals() as stop,
-        served(runner.metrics.registry, host=settings.metrics_host, port=settings.metrics_port, health=health),
+        served(runner.metrics.registry, host=settings.metrics_host, port=settings.metrics_port, process=work.name),
     ):
         keep_working(work, url=settings.database_url, stop=stop)
     return 0

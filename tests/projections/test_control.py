@@ -2,6 +2,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 from psycopg import Connection
 
@@ -9,8 +10,9 @@ from ledger.domain.account import AccountOpened
 from ledger.domain.event import Fact
 from ledger.domain.relay import LockSet, LowBalanceWarned, OrderIssued
 from ledger.domain.supply import SupplyRegistered
-from ledger.store.log import Logged, head_of
-from projections import queries
+from ledger.store import gate
+from ledger.store.log import Logged, head_of, read_log
+from projections import control, picture, queries
 from projections.order import OrderBook
 from streams.outbox import command_of
 from tests.projections.builders import (
@@ -106,8 +108,6 @@ def test_a_top_up_committed_while_it_waits_for_the_gate_prevents_the_cut(
 ) -> None:
     _used_up(story)
     project()
-    from ledger.store import gate
-    from projections import control
 
     def gated_after_a_top_up(connection: Connection[Any]) -> Any:
         story.tell(topped_up(account="anna", amount_micros=30_000_000))
@@ -137,9 +137,6 @@ def test_a_ledger_that_ran_ahead_is_read_outside_the_gate_first(
     _used_up(story)
     project()
     estate.control.read_in_gate = 3
-    from ledger.store import gate
-    from projections import control, picture
-
     entries: list[str] = []
 
     def gated_in_a_rush(connection: Connection[Any]) -> Any:
@@ -154,7 +151,6 @@ def test_a_ledger_that_ran_ahead_is_read_outside_the_gate_first(
             entries.append(f"read {len(events)}")
         return events
 
-    read_log = picture.read_log
     monkeypatch.setattr(control, "gated", gated_in_a_rush)
     monkeypatch.setattr(picture, "read_log", followed)
     estate.decide()
@@ -171,8 +167,6 @@ def test_a_ledger_that_is_never_caught_up_with_puts_the_decision_off(
     _used_up(story)
     project()
     estate.control.read_in_gate = 3
-    from ledger.store import gate
-    from projections import control
 
     def gated_in_a_rush(connection: Connection[Any]) -> Any:
         story.tell(*(usage_debited(supply="flat-1", account="anna", amount_micros=1) for _ in range(8)))
@@ -324,8 +318,6 @@ def test_the_signature_holds_for_the_command_that_the_publisher_rebuilds(
     command = command_of(order)
     assert (command.order, command.sequence, command.action) == (order.order, 3, "open")
     assert estate.verifier.is_authentic(command)
-    import msgspec
-
     assert not estate.verifier.is_authentic(msgspec.structs.replace(command, action="close"))
 
 

@@ -57,4 +57,4 @@ def test_what_is_charged_becomes_revenue_and_tax(story: Story, finance: Connecti
 
 def test_an_empty_ledger_has_an_empty_trial_balance(finance: Connection[Any]) -> None:
     trial = queries.trial_balance(finance)
-    assert (trial.position, trial.total, trial.rows) == (0, 0, ())
+    assert trial == queries.TrialBalance(0, Decimal(0), ())
