@@ -68,8 +68,8 @@ def _metrics_of(seen: Observation) -> Iterable[Metric]:
         lag.add_metric([name], events)
     yield lag
     yield _gauge("wattledger_trial_balance", "Sum of all postings in currency units; must be 0.", seen.trial_balance)
-    yield _gauge("wattledger_dead_letters", "Messages kept because they cannot be applied.", seen.dead_letters)
-    yield _gauge("wattledger_stray_readings", "Readings of meters nobody may bill there.", seen.stray_readings)
+    yield _gauge("wattledger_dead_letters_kept", "Messages kept because they cannot be applied.", seen.dead_letters)
+    yield _gauge("wattledger_stray_readings_kept", "Readings of meters nobody may bill there.", seen.stray_readings)
     yield _gauge("wattledger_relay_orders_unconfirmed", "Relay orders without an outcome.", seen.unconfirmed_orders)
 
 

@@ -1,33 +1,22 @@
 import json
-import os
 import re
-import secrets
-import subprocess
-import sys
-from collections.abc import Iterator
-from pathlib import Path
 
-import psycopg
 import pytest
 import typer
 import yaml
 
 from collectors.site import read_site
 from console.cli import make_app
-from console.embedded.ports import free_port
-from console.embedded.postgres import EmbeddedPostgres
 from tests.console.compose import (
     REPOSITORY,
     MissingVariable,
     command_of,
     compose_file,
-    environment_of,
     interpolated,
     our_services,
     services,
     variables_demanded,
 )
-from tests.services.broker import KafkaBroker
 
 PACKAGES = ("ledger", "streams", "collectors", "projections", "migrations", "console")
 SOURCE = "\n".join(path.read_text() for package in PACKAGES for path in (REPOSITORY / package).rglob("*.py"))
@@ -135,37 +124,3 @@ def test_the_image_carries_every_package() -> None:
     for package in PACKAGES:
         assert f"COPY {package} {package}\n" in text
         assert f"!{package}\n" in (REPOSITORY / ".dockerignore").read_text()
-
-
-@pytest.fixture
-def variables() -> dict[str, str]:
-    return {name: secrets.token_hex(32) for name in variables_demanded()}
-
-
-@pytest.fixture
-def outside_postgres(service_directory: Path, variables: dict[str, str]) -> Iterator[EmbeddedPostgres]:
-    """A server as in the compose file: over TCP, with a password for everyone."""
-    directory = service_directory / "compose-postgres"
-    with EmbeddedPostgres(directory=directory, port=free_port(), is_durable=False) as server:
-        server.ensure_database("wattledger")
-        with psycopg.connect(server.url(), autocommit=True) as connection:
-            connection.execute(f"ALTER ROLE postgres PASSWORD '{variables['POSTGRES_PASSWORD']}'".encode())
-        yield server
-
-
-@pytest.mark.kafka
-def test_database_and_topics_are_prepared_with_exactly_its_settings(
-    outside_postgres: EmbeddedPostgres, own_broker: KafkaBroker, variables: dict[str, str]
-) -> None:
-    hosts = {"postgres:5432": f"127.0.0.1:{outside_postgres.port}", "kafka:9092": own_broker.bootstrap}
-    for service in ("migrate", "topics", "migrate", "topics"):
-        environment = {"PATH": os.environ["PATH"], **environment_of(service, variables=variables, hosts=hosts)}
-        command = [sys.executable, "-m", "console", *command_of(service)]
-        outcome = subprocess.run(
-            command, check=False, capture_output=True, text=True, env=environment, cwd=REPOSITORY, timeout=120
-        )
-        assert outcome.returncode == 0, outcome.stderr
-    for service in ("price", "project", "control", "serve"):
-        url = environment_of(service, variables=variables, hosts=hosts)["WATTLEDGER_DATABASE_URL"]
-        with psycopg.connect(url) as connection:
-            assert connection.execute("SELECT head FROM ledger.gate").fetchone() == (0,)
