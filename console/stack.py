@@ -43,6 +43,7 @@ class Stack:
         self.bootstrap = settings.bootstrap or ""
         self.cluster_id = settings.cluster_id or ""
         self.health_ports: dict[str, int] = {}
+        self._broker: EmbeddedBroker | None = None
         self._signing_key = ""
         self.public_key_hex = ""  # what collectors verify relay orders with
 
@@ -100,7 +101,10 @@ class Stack:
             environment["WATTLEDGER_DATABASE_URL"] = self.database_url(role.database_role)
         if role.uses_kafka:
             environment["WATTLEDGER_KAFKA_BOOTSTRAP"] = self.bootstrap
-            environment["WATTLEDGER_KAFKA_CLUSTER"] = self.cluster_id
+            if self.settings.cluster_id:
+                # Only when pinned from outside: a worker that asks the broker itself survives an embedded broker that
+                # comes back as another cluster.
+                environment["WATTLEDGER_KAFKA_CLUSTER"] = self.settings.cluster_id
             environment["WATTLEDGER_KAFKA_IDEMPOTENCE"] = str(self.settings.is_idempotent).lower()
         if role.signs_orders:
             environment["WATTLEDGER_SIGNING_KEY"] = self._signing_key
@@ -132,12 +136,26 @@ class Stack:
         self._owner_url = server.url(database=DATABASE)
         self._announce(f"PostgreSQL started in {server.directory}")
 
+    def restart_broker_empty(self) -> None:
+        """Kill the embedded broker and start an empty one at the same address, topics and all; for drills and tests.
+
+        Raises ServiceFailed when the broker is an outside one.
+        """
+        if self._broker is None:
+            raise ServiceFailed("the broker is an outside one; only an embedded one can be restarted empty")
+        self._broker.restart_empty()
+        self._watch_broker(self._broker)
+        create_topics(bootstrap=self.bootstrap, layout=self.settings.topics)
+
     def _start_broker(self) -> None:
-        broker = EmbeddedBroker(directory=self.settings.directory / "logs", port=self.settings.broker_port)
-        broker.start()
+        self._broker = EmbeddedBroker(directory=self.settings.directory / "logs", port=self.settings.broker_port)
+        self._broker.start()
+        self._watch_broker(self._broker)
+        self._announce(f"broker started on {self.bootstrap}")
+
+    def _watch_broker(self, broker: EmbeddedBroker) -> None:
         self.supervisor.adopt("broker", process=broker.running(), log=broker.log, stop=broker.stop)
         self.bootstrap, self.cluster_id = broker.bootstrap, broker.cluster_id
-        self._announce(f"broker started on {broker.bootstrap}")
 
     def _prepare(self) -> None:
         applied = migrate_database(url=self._owner_url, passwords=self.settings.passwords)

@@ -16,7 +16,7 @@ from console.errors import ServiceFailed
 from console.probe import probed
 
 _POLL_INTERVAL_S = 0.1
-# A role finishes what it is at: Faust leaves its group, a collector ends its sweep. Killing it is safe, but not clean.
+# A role finishes what it is at: Faust leaves its group, a collector ends its sweep. Killing is safe, but not clean.
 _PATIENCE_S = 25.0
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -69,7 +69,10 @@ class Supervisor:
         return self._children[name].log
 
     def adopt(self, name: str, *, process: "Popen[bytes]", log: Path, stop: Callable[[], object]) -> None:
-        """Watch a child that was started elsewhere, and stop it with `stop` when its turn comes."""
+        """Watch a child that was started elsewhere, and stop it with `stop` when its turn comes.
+
+        Under a name that is there already it takes that child's place, and its turn.
+        """
         self._children[name] = Child(name=name, process=process, log=log, stop=stop, is_healthy=True)
 
     def start(

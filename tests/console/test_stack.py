@@ -9,6 +9,7 @@ import psutil
 import psycopg
 import pytest
 
+from console.cluster import cluster_id_at
 from console.errors import ConsoleError
 from console.settings import StackSettings, inheritable
 from console.stack import Stack
@@ -71,6 +72,15 @@ def test_the_signing_key_is_kept_where_only_its_owner_reads_it(stack: Stack) -> 
 
 def test_topics_are_created_once(stack: Stack) -> None:
     assert create_topics(bootstrap=stack.bootstrap, layout=stack.settings.topics) == []
+
+
+def test_the_embedded_broker_comes_back_empty_with_its_topics_as_another_cluster(stack: Stack) -> None:
+    bootstrap, cluster_id = stack.bootstrap, stack.cluster_id
+    stack.restart_broker_empty()
+    stack.supervisor.check()
+    assert stack.bootstrap == bootstrap
+    assert stack.cluster_id == cluster_id_at(bootstrap) != cluster_id
+    assert create_topics(bootstrap=bootstrap, layout=stack.settings.topics) == []
 
 
 @pytest.mark.kafka
