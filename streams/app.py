@@ -49,6 +49,7 @@ class Worker:
         self._settings = settings
         self._cluster = settings.cluster
         self._seeking: dict[Partition, int] = {}
+        self.is_ready = asyncio.Event()
         self.acks = AckSender(settings)
         self.pricing: Applier[PricingDraft] = Applier(connect=self.connect, drafter=PricingDrafter(clock=_now))
         self.results: Applier[ResultsDraft] = Applier(connect=self.connect, drafter=ResultsDrafter(clock=_now))
@@ -73,6 +74,7 @@ class Worker:
         self.results.relearn()
         self._seeking.clear()
         metrics.PARTITIONS.set(len(assigned))
+        self.is_ready.set()
         return {tp: positions[partition].offset + 1 for tp, partition in partitions.items()}
 
     def _read_positions(self, partitions: Sequence[Partition]) -> Any:
@@ -99,6 +101,7 @@ class Worker:
             value_serializer="raw",
         )
         app.positions_of = self.positions_of
+        app.fetch_wait_s = settings.fetch_wait_s
         self._add_agent(app, wire.METER_READINGS, self.pricing, self._priced)
         self._add_agent(app, wire.RELAY_RESULTS, self.results, _concluded)
         return app

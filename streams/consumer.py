@@ -11,8 +11,24 @@ from faust.types import TP
 PositionsOf = Callable[[set[TP]], Awaitable[Mapping[TP, int]]]
 
 
+class PromptThread(driver.AIOKafkaConsumerThread):
+    """Faust's consumer thread with a fetch that waits for as long as we say, not for 1.5 seconds.
+
+    The embedded broker answers a fetch only when its wait is over, however soon data arrives.
+    """
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        app: Any = self.app
+        consumer = super()._create_worker_consumer(transport)
+        consumer._fetch_max_wait_ms = round(app.fetch_wait_s * 1000)
+        return consumer
+
+
 class LedgerConsumer(driver.Consumer):
     """Faust's aiokafka consumer, seeking to the ledger's positions on every assignment."""
+
+    def _new_consumer_thread(self) -> Any:
+        return PromptThread(self, loop=self.loop, beacon=self.beacon)
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Seek each assigned partition to the message after the last one applied, and return those offsets."""
@@ -32,6 +48,7 @@ class LedgerApp(faust.App):
     """A Faust app whose positions come from the ledger."""
 
     positions_of: PositionsOf
+    fetch_wait_s: float = 0.1
 
     def _new_transport(self) -> Any:
         return LedgerTransport(self.conf.broker_consumer, self)

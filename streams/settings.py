@@ -18,6 +18,7 @@ class Settings:
     is_idempotent: bool
     batch_max_messages: int
     batch_wait_s: float
+    fetch_wait_s: float
     session_timeout_s: float
     resend_after_s: float
     metrics_host: str
@@ -40,6 +41,7 @@ def read_settings(variables: Mapping[str, str]) -> Settings:
             "WATTLEDGER_BATCH_MAX_MESSAGES", default=50, minimum=1, maximum=10_000
         ),
         batch_wait_s=environment.seconds("WATTLEDGER_BATCH_WAIT_S", default=0.05, minimum=0.001, maximum=10),
+        fetch_wait_s=environment.seconds("WATTLEDGER_FETCH_WAIT_S", default=0.1, minimum=0.01, maximum=10),
         session_timeout_s=environment.seconds("WATTLEDGER_SESSION_TIMEOUT_S", default=6, minimum=3, maximum=300),
         resend_after_s=environment.seconds("WATTLEDGER_ORDER_RESEND_S", default=5, minimum=0.2, maximum=3600),
         metrics_host=environment.text("WATTLEDGER_METRICS_HOST", default="127.0.0.1"),

@@ -21,8 +21,6 @@ def main(environ: Mapping[str, str]) -> int:
     """Run the worker until SIGTERM or SIGINT; raises InvalidValue for wrong settings."""
     settings = read_settings(environ)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    if settings.metrics_port:
-        start_http_server(settings.metrics_port, settings.metrics_host)
     asyncio.run(_run(settings))
     return 0
 
@@ -35,6 +33,7 @@ async def _run(settings: Settings) -> None:
     worker = Worker(settings)
     await worker.app.start()
     background = [asyncio.create_task(worker.acks.run()), asyncio.create_task(OrderPublisher(settings).run())]
+    background.append(asyncio.create_task(_serve_when_ready(worker, settings)))
     watching = [*background, asyncio.create_task(_crash_of(worker))]
     stopped = asyncio.create_task(stopping.wait())
     done, _ = await asyncio.wait({stopped, *watching}, return_when=asyncio.FIRST_COMPLETED)
@@ -47,6 +46,14 @@ async def _run(settings: Settings) -> None:
     await asyncio.wait_for(worker.app.stop(), _STOP_TIMEOUT_S)
     worker.pricing.close()
     worker.results.close()
+
+
+async def _serve_when_ready(worker: Worker, settings: Settings) -> None:
+    """Serve metrics (and so health) from the first assignment on: who does not answer yet is not at work yet."""
+    await worker.is_ready.wait()
+    if settings.metrics_port:
+        start_http_server(settings.metrics_port, settings.metrics_host)
+    await asyncio.Event().wait()
 
 
 async def _crash_of(worker: Worker) -> None:

@@ -72,6 +72,8 @@ class Demo:
         estate.set_up(ledger, openings=estate.opening_registers(self._state), since=since)
         for role in ("price", "project", "control", "serve"):
             self.stack.start_role(role)
+        # Meters are read once there is someone to price what they show, so that no reading waits for Faust to join.
+        self.stack.await_healthy()
         self.stack.start_role("collect", arguments=("--site", str(self._site)))
         self.stack.await_healthy()
 
