@@ -95,7 +95,8 @@ class Link:
         await self._consumer.seek_to_end(*self._partitions)
         for partition in self._partitions:
             # From here on no acknowledgement can be missed: publishing begins after this.
-            await asyncio.wait_for(self._consumer.position(partition), timeout=self._settings.request_timeout_s)
+            async with asyncio.timeout(self._settings.request_timeout_s):
+                await self._consumer.position(partition)
         await self._producer.start()
 
     async def close(self) -> None:

@@ -1,7 +1,7 @@
 """One concentrator's bus over Modbus TCP: requests in series, relay orders before the next poll request."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
 
 from pymodbus.client import AsyncModbusTcpClient
@@ -13,6 +13,7 @@ from collectors.errors import RequestFailed
 
 BUSY = "busy"
 ILLEGAL_ADDRESS = "illegal-address"
+NO_CONNECTION = "no-connection"
 _EXCEPTIONS = {
     1: "illegal-function",
     2: ILLEGAL_ADDRESS,
@@ -114,18 +115,20 @@ class Bus:
             self._host, port=self._port, timeout=self._timeout_s, retries=0, reconnect_delay=0
         )
         try:
-            connected = await asyncio.wait_for(client.connect(), timeout=self._timeout_s)
+            async with asyncio.timeout(self._timeout_s):
+                connected = await client.connect()
         except (TimeoutError, OSError):
             connected = False
         if not connected:
             client.close()
-            raise RequestFailed(reason="no-connection", detail=f"{self._host}:{self._port} cannot be reached")
+            raise RequestFailed(reason=NO_CONNECTION, detail=f"{self._host}:{self._port} cannot be reached")
         self._client = client
         return client
 
-    async def _answered(self, request: "asyncio.Future[ModbusPDU] | object") -> ModbusPDU:
+    async def _answered(self, request: Awaitable[ModbusPDU]) -> ModbusPDU:
         try:
-            answer: ModbusPDU = await asyncio.wait_for(request, timeout=self._timeout_s * 1.5)  # type: ignore[arg-type]
+            async with asyncio.timeout(self._timeout_s * 1.5):
+                answer = await request
         except asyncio.CancelledError:
             # The answer is still on its way; a new connection keeps it from anybody else.
             self.close()

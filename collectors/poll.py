@@ -1,6 +1,7 @@
 """The polling schedule: buses in parallel and staggered, each sweep into the spool before anything else."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import structlog
@@ -44,11 +45,10 @@ class Poller:
         await self._final_sweep()
 
     async def _final_asked(self, *, within_s: float) -> bool:
-        try:
-            await asyncio.wait_for(self._final.wait(), timeout=max(0.0, within_s))
-        except TimeoutError:
-            return False
-        return True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, within_s)):
+                await self._final.wait()
+        return self._final.is_set()
 
     async def _final_sweep(self) -> None:
         for _ in range(_FINAL_ATTEMPTS):

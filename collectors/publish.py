@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from typing import Protocol
 
 import structlog
@@ -83,6 +84,7 @@ class Publisher:
             for concentrator, window in self.windows.items():
                 await self._fill(concentrator, window, send)
                 if window.tick(now_s=clock()):
+                    self.wake.set()
                     self._metrics.sweeps_repeated.inc()
                     log.warning("no acknowledgement", concentrator=concentrator, first=window.acknowledged + 1)
             self._check_silence(clock())
@@ -136,7 +138,7 @@ class Publisher:
             raise LinkLost(f"nothing was acknowledged for {silence_s:g} s; is the ledger running?")
 
     async def _woken(self) -> None:
-        try:
-            await asyncio.wait_for(self.wake.wait(), timeout=_TICK_S)
-        except TimeoutError:
-            return
+        # Not `wait_for`, here and elsewhere: on Python 3.11 it swallows a cancellation that comes with the event.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_TICK_S):
+                await self.wake.wait()

@@ -47,18 +47,25 @@ class Spool:
 
     def __init__(self, path: Path) -> None:
         """Open or make the file; raises SpoolError where that fails or another process holds it."""
-        path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
         self._mutex = threading.Lock()
-        self._guard = (path.parent / f"{path.name}.lock").open("w")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._guard = (path.parent / f"{path.name}.lock").open("w")
+        except OSError as error:
+            raise self._error(
+                f"cannot be made: {error}; set WATTLEDGER_SPOOL to a place that can be written"
+            ) from None
         try:
             fcntl.flock(self._guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             self._prepare()
         except OSError as error:
-            raise self._error(f"is in use by another collector ({error}); give each its own spool") from error
+            self._guard.close()
+            raise self._error(f"is in use by another collector ({error}); give each its own spool") from None
         except sqlite3.Error as error:
-            raise self._error(f"cannot be opened: {error}; move it aside to begin a new one") from error
+            self._guard.close()
+            raise self._error(f"cannot be opened: {error}; move it aside to begin a new one") from None
         self.epoch = str(self._db.execute("SELECT value FROM meta WHERE key = 'epoch'").fetchone()[0])
 
     def close(self) -> None:

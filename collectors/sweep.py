@@ -10,7 +10,7 @@ import structlog
 from collectors.decode import hex_of, milliwh
 from collectors.errors import DecodeError, RequestFailed
 from collectors.metrics import CollectorMetrics
-from collectors.modbus import BUSY, ILLEGAL_ADDRESS, Bus
+from collectors.modbus import BUSY, ILLEGAL_ADDRESS, NO_CONNECTION, Bus
 from collectors.profile import EnergyRegister, Profile
 from collectors.site import Concentrator, Meter
 from ledger.wire import Reading, RegisterReading
@@ -46,27 +46,30 @@ class Sweeper:
     async def sweep(self, *, all_meters: bool = False) -> list[Reading]:
         """Read every meter that is not resting, or every one; the readings are in read order."""
         readings = []
-        for meter in self.concentrator.meters:
-            condition = self._conditions.setdefault(meter.serial, _Condition())
-            if condition.rest > 0 and not all_meters:
-                condition.rest -= 1
-                continue
-            reading = await self._read(meter)
-            self._learn(condition, answered=reading is not None)
-            if reading is not None:
-                readings.append(reading)
+        for meter in [meter for meter in self.concentrator.meters if self._due(meter) or all_meters]:
+            try:
+                readings.append(await self._read(meter))
+            except RequestFailed as error:
+                self._gap(meter, error.reason, error)
+                if error.reason == NO_CONNECTION:
+                    break  # The meters after it would only wait out the same time-out.
+                self._learn(meter, answered=False)
+            except DecodeError as error:
+                self._gap(meter, "decode", error)
+            else:
+                self._learn(meter, answered=True)
         return readings
 
-    async def _read(self, meter: Meter) -> Reading | None:
-        try:
-            words = await self._energy_words(meter)
-            reading = _reading(meter, words, read_at=self.now())
-        except RequestFailed as error:
-            self._gap(meter, error.reason, error)
-            return None
-        except DecodeError as error:
-            self._gap(meter, "decode", error)
-            return None
+    def _due(self, meter: Meter) -> bool:
+        condition = self._conditions.setdefault(meter.serial, _Condition())
+        if condition.rest == 0:
+            return True
+        condition.rest -= 1
+        return False
+
+    async def _read(self, meter: Meter) -> Reading:
+        words = await self._energy_words(meter)
+        reading = _reading(meter, words, read_at=self.now())
         self.metrics.readings.labels(self.concentrator.id).inc()
         return reading
 
@@ -74,7 +77,8 @@ class Sweeper:
         self.metrics.read_failures.labels(self.concentrator.id, reason).inc()
         log.warning("reading failed", concentrator=self.concentrator.id, meter=meter.serial, error=str(error))
 
-    def _learn(self, condition: _Condition, *, answered: bool) -> None:
+    def _learn(self, meter: Meter, *, answered: bool) -> None:
+        condition = self._conditions[meter.serial]
         condition.failures = 0 if answered else condition.failures + 1
         condition.rest = _SWEEPS_OF_REST if condition.failures >= _FAILURES_UNTIL_REST else 0
 

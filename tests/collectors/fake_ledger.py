@@ -1,9 +1,10 @@
 """A ledger reduced to its side of the protocol: it takes sweeps in sequence only and answers every one."""
 
 import asyncio
-from contextlib import asynccontextmanager
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -41,7 +42,7 @@ class FakeLedger:
             for reading in sweep.readings:
                 assert reading.register is not None
                 times.setdefault(reading.register.meter, []).append(reading.register.read_at.timestamp())
-        return all(earlier < later for each in times.values() for earlier, later in zip(each, each[1:], strict=False))
+        return all(earlier < later for each in times.values() for earlier, later in pairwise(each))
 
 
 async def create_topics(bootstrap: str) -> None:

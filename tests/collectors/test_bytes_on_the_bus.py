@@ -18,7 +18,7 @@ from collectors.sweep import Sweeper
 from collectors.switch import Switch
 from tests.collectors.builders import NOON, a_site, answer_to, free_port, stub_concentrator
 
-# Function 03, ten words from 0x0000: total, sharp, peak, flat and valley energy, each u32 × 0.01 kWh, high word first.
+# Function 03, ten words from 0x0000: total, sharp, peak, flat, valley energy, each u32 × 0.01 kWh, high word first.
 READ_ENERGY = "03 0000 000a"
 # 0x0001_86a3 = 100 003 counts of total energy = 1 000.03 kWh; of it 0x0000_8003 sharp, 0x0001_06a0 flat.
 ENERGY = "03 14 0001 86a3 0000 8003 0000 0000 0001 06a0 0000 0000"

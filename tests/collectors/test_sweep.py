@@ -1,0 +1,210 @@
+"""What a sweep makes of meters that answer late, wrongly, partly or not at all."""
+
+import asyncio
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
+from collectors.metrics import CollectorMetrics
+from collectors.modbus import Bus
+from collectors.sweep import Sweeper
+from ledger import wire
+from tests.collectors.builders import NOON, Answering, a_site, answer_to, free_port, serial_of, stub_concentrator
+
+_ENERGY = "03 14 0000 0064 0000 0000 0000 0000 0000 0064 0000 0000"
+
+
+async def _answers(request: bytes) -> bytes:
+    return answer_to(request, _ENERGY)
+
+
+def _unit(request: bytes) -> int:
+    return request[6]
+
+
+async def _swept(
+    directory: Path, answer: Answering, *, meters: int = 3, sweeps: int = 1, retries: int = 0
+) -> tuple[list[list[wire.Reading]], CollectorMetrics, list[bytes]]:
+    async with stub_concentrator(answer) as (port, requests):
+        site = a_site(directory, ports=[port], meters_each=meters)
+        bus, metrics = Bus(host="127.0.0.1", port=port, timeout_s=0.15), CollectorMetrics()
+        sweeper = Sweeper(
+            concentrator=site.concentrators[0], bus=bus, retries=retries, metrics=metrics, now=lambda: NOON
+        )
+        swept = [await sweeper.sweep() for _ in range(sweeps)]
+        bus.close()
+    return swept, metrics, requests
+
+
+def _serials(readings: list[wire.Reading]) -> list[str]:
+    return [reading.register.meter for reading in readings if reading.register is not None]
+
+
+def _failures(metrics: CollectorMetrics, reason: str) -> float:
+    labels = {"concentrator": "C1", "reason": reason}
+    return metrics.registry.get_sample_value("wattledger_read_failures_total", labels) or 0.0
+
+
+def _run(scene: Coroutine[Any, Any, Any]) -> Any:
+    return asyncio.run(scene)
+
+
+def test_a_dead_meter_is_a_gap_and_the_others_are_read(tmp_path: Path) -> None:
+    async def answer(request: bytes) -> bytes | None:
+        return None if _unit(request) == 2 else await _answers(request)
+
+    swept, metrics, _ = _run(_swept(tmp_path, answer))
+    assert [_serials(readings) for readings in swept] == [[serial_of(1), serial_of(3)]]
+    assert _failures(metrics, "timeout") == 1
+
+
+def test_a_meter_that_failed_twice_rests_and_is_read_again_once_it_answers(tmp_path: Path) -> None:
+    dead = {2}
+
+    async def answer(request: bytes) -> bytes | None:
+        return None if _unit(request) in dead else await _answers(request)
+
+    async def scene() -> tuple[int, list[str]]:
+        async with stub_concentrator(answer) as (port, requests):
+            site = a_site(tmp_path, ports=[port], meters_each=2)
+            bus = Bus(host="127.0.0.1", port=port, timeout_s=0.1)
+            sweeper = Sweeper(
+                concentrator=site.concentrators[0], bus=bus, retries=0, metrics=CollectorMetrics(), now=lambda: NOON
+            )
+            for _ in range(11):
+                await sweeper.sweep()
+            asked = sum(_unit(request) == 2 for request in requests)
+            dead.clear()
+            readings = await sweeper.sweep()
+            bus.close()
+            return asked, _serials(readings)
+
+    asked, after = _run(scene())
+    assert asked == 2
+    assert after == [serial_of(1), serial_of(2)]
+
+
+def test_a_final_sweep_asks_resting_meters_too(tmp_path: Path) -> None:
+    async def scene() -> int:
+        async def nothing(_: bytes) -> None:
+            return None
+
+        async with stub_concentrator(nothing) as (port, requests):
+            site = a_site(tmp_path, ports=[port])
+            bus = Bus(host="127.0.0.1", port=port, timeout_s=0.05)
+            sweeper = Sweeper(
+                concentrator=site.concentrators[0], bus=bus, retries=0, metrics=CollectorMetrics(), now=lambda: NOON
+            )
+            for _ in range(4):
+                await sweeper.sweep()
+            await sweeper.sweep(all_meters=True)
+            bus.close()
+            return len(requests)
+
+    assert _run(scene()) == 3
+
+
+def test_an_answer_of_another_unit_or_request_is_refused(tmp_path: Path) -> None:
+    async def answer(request: bytes) -> bytes:
+        if _unit(request) == 1:
+            return await _answers(request[:6] + b"\x07" + request[7:])
+        if _unit(request) == 2:
+            return await _answers(b"\x7f\x7f" + request[2:])
+        return answer_to(request, "04" + _ENERGY[2:])
+
+    swept, metrics, _ = _run(_swept(tmp_path, answer))
+    assert swept == [[]]
+    assert _failures(metrics, "timeout") == 2
+    assert _failures(metrics, "wrong-answer") == 1
+
+
+def test_a_shorter_answer_than_was_asked_for_is_refused(tmp_path: Path) -> None:
+    async def answer(request: bytes) -> bytes:
+        return answer_to(request, "03 04 0000 0064")
+
+    swept, metrics, _ = _run(_swept(tmp_path, answer, meters=1))
+    assert swept == [[]]
+    assert _failures(metrics, "wrong-length") == 1
+
+
+def test_a_late_answer_is_not_taken_for_the_next_ones(tmp_path: Path) -> None:
+    async def answer(request: bytes) -> bytes:
+        if _unit(request) == 1:
+            await asyncio.sleep(0.2)
+        return answer_to(request, _ENERGY.replace("0064", f"{_unit(request):04x}"))
+
+    swept, _, _ = _run(_swept(tmp_path, answer, meters=2))
+    (reading,) = swept[0]
+    assert reading.register is not None
+    assert (reading.register.meter, reading.register.import_milliwh) == (serial_of(2), 20_000)
+
+
+def test_one_address_that_a_meter_lacks_does_not_lose_the_others(tmp_path: Path) -> None:
+    async def answer(request: bytes) -> bytes:
+        address, count = int.from_bytes(request[8:10], "big"), int.from_bytes(request[10:12], "big")
+        if address <= 8 < address + count:
+            return answer_to(request, "83 02")
+        return answer_to(request, "03 04 0000 0064")
+
+    swept, _, requests = _run(_swept(tmp_path, answer, meters=1))
+    (reading,) = swept[0]
+    assert reading.register is not None
+    assert reading.register.import_milliwh == 1_000_000
+    assert reading.register.raw == "00000064" * 4
+    assert len(requests) == 6
+
+
+def test_a_busy_meter_is_asked_again_after_a_pause(tmp_path: Path) -> None:
+    busy = [True]
+
+    async def answer(request: bytes) -> bytes:
+        return answer_to(request, "83 06") if busy and busy.pop() else await _answers(request)
+
+    swept, metrics, requests = _run(_swept(tmp_path, answer, meters=1, retries=1))
+    assert len(swept[0]) == 1
+    assert len(requests) == 2
+    assert _failures(metrics, "busy") == 0
+
+
+def test_a_concentrator_that_is_away_costs_one_attempt_and_no_meter_its_turn_later(tmp_path: Path) -> None:
+    async def scene() -> tuple[float, list[str]]:
+        port = free_port()
+        site = a_site(tmp_path, ports=[port], meters_each=3)
+        bus, metrics = Bus(host="127.0.0.1", port=port, timeout_s=0.2), CollectorMetrics()
+        sweeper = Sweeper(concentrator=site.concentrators[0], bus=bus, retries=0, metrics=metrics, now=lambda: NOON)
+        for _ in range(3):
+            assert await sweeper.sweep() == []
+        async with stub_concentrator(_answers, port=port):
+            readings = await sweeper.sweep()
+            bus.close()
+        return _failures(metrics, "no-connection"), _serials(readings)
+
+    failures, serials = _run(scene())
+    assert failures == 3
+    assert serials == [serial_of(1), serial_of(2), serial_of(3)]
+
+
+def test_a_relay_order_goes_before_the_next_poll_request(tmp_path: Path) -> None:
+    async def scene() -> list[int]:
+        asked = asyncio.Event()
+
+        async def slowly(request: bytes) -> bytes:
+            asked.set()
+            await asyncio.sleep(0.05)
+            return answer_to(request, "10 0057 0002") if request[7] == 0x10 else await _answers(request)
+
+        async with stub_concentrator(slowly) as (port, requests):
+            site = a_site(tmp_path, ports=[port], meters_each=4)
+            bus = Bus(host="127.0.0.1", port=port, timeout_s=1)
+            sweeper = Sweeper(
+                concentrator=site.concentrators[0], bus=bus, retries=0, metrics=CollectorMetrics(), now=lambda: NOON
+            )
+            sweep = asyncio.create_task(sweeper.sweep())
+            await asked.wait()
+            orders = [bus.write(unit=unit, address=0x0057, words=(1, 1)) for unit in (3, 4)]
+            await asyncio.gather(*orders)
+            assert len(await sweep) == 4
+            bus.close()
+            return [request[7] for request in requests]
+
+    assert _run(scene()) == [3, 16, 16, 3, 3, 3]
