@@ -5,33 +5,33 @@ import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import faust
-import psycopg
 import structlog
-from aiokafka.admin import AIOKafkaAdminClient
 from faust.types import TP
 from psycopg import Connection
 
 from ledger import wire
-from ledger.store.applied import Partition, applied_positions
+from ledger.store.applied import Partition
 from streams import metrics
 from streams.acks import AckSender
 from streams.applier import Applier
-from streams.assignment import verify_log
+from streams.assignment import awaited_positions, cluster_id, verify_log
+from streams.connecting import connected
 from streams.consumer import LedgerApp
-from streams.message import Message
+from streams.errors import StreamError
+from streams.message import Message, time_of
 from streams.pricing import PricingDraft, PricingDrafter
 from streams.results import ResultsDraft, ResultsDrafter
+from streams.seeking import SeekBack
 from streams.settings import Settings
 
 log = structlog.get_logger()
 
 D = TypeVar("D")
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # An exit code of its own, so that a supervisor's log tells a deliberate end from a crash.
 EXIT_CANNOT_GO_ON = 70
 
@@ -48,7 +48,7 @@ class Worker:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._cluster = settings.cluster
-        self._seeking: dict[Partition, int] = {}
+        self._seek_backs: list[SeekBack] = []
         self.is_ready = asyncio.Event()
         self.acks = AckSender(settings)
         self.pricing: Applier[PricingDraft] = Applier(connect=self.connect, drafter=PricingDrafter(clock=_now))
@@ -57,29 +57,39 @@ class Worker:
 
     def connect(self) -> Connection[Any]:
         """Open a connection for one thread's own use."""
-        return psycopg.connect(self._settings.database_url, autocommit=True, application_name="wattledger price")
+        return connected(self._settings.database_url, name="price")
 
     async def positions_of(self, assigned: set[TP]) -> Mapping[TP, int]:
         """Return the offset to begin each partition at, once its log is seen to be the one that was applied."""
+        if not assigned:
+            return {}
         try:
-            if self._settings.cluster == "asked":
-                self._cluster = await _cluster_id(self._settings.bootstrap)
+            await self._know_cluster()
             partitions = {tp: Partition(self._cluster, tp.topic, tp.partition) for tp in assigned}
-            positions = await asyncio.to_thread(self._read_positions, list(partitions.values()))
+            positions = await awaited_positions(self.connect, list(partitions.values()))
             await verify_log(bootstrap=self._settings.bootstrap, positions=positions)
         except Exception as error:
             end_process(error)
             raise
         self.pricing.relearn()
         self.results.relearn()
-        self._seeking.clear()
+        for seek_back in self._seek_backs:
+            seek_back.forget()
         metrics.PARTITIONS.set(len(assigned))
-        self.is_ready.set()
         return {tp: positions[partition].offset + 1 for tp, partition in partitions.items()}
 
-    def _read_positions(self, partitions: Sequence[Partition]) -> Any:
-        with self.connect() as connection:
-            return applied_positions(connection, partitions)
+    async def _know_cluster(self) -> None:
+        """Ask who the broker is, unless settings say it.
+
+        Another cluster at the same address is a reason to begin anew: a message of the old one that is still on its
+        way in this process must not be taken for one of the new.
+        """
+        if self._settings.cluster != "asked":
+            return
+        found = await cluster_id(self._settings.bootstrap)
+        if self._cluster not in ("asked", found):
+            raise StreamError(f"the broker is another cluster now: {found}, not {self._cluster}; start again")
+        self._cluster = found
 
     def _new_app(self) -> LedgerApp:
         settings = self._settings
@@ -109,12 +119,15 @@ class Worker:
     def _add_agent(self, app: LedgerApp, topic: str, applier: Applier[D], committed: Callable[[D], None]) -> None:
         thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=topic)
         settings = self._settings
+        seek_back = SeekBack(seek=self._seek, reached=applier.reached, give_up=end_process)
+        self._seek_backs.append(seek_back)
 
         async def agent(stream: Any) -> None:
             try:
                 async for events in stream.noack_take(settings.batch_max_messages, within=settings.batch_wait_s):
                     messages = [self._message(event) for event in events]
                     await self._apply(thread, topic, applier, messages, committed)
+                    seek_back.begin(applier.behind(messages))
                     for event in events:
                         event.ack()
             except Exception as error:
@@ -135,20 +148,9 @@ class Worker:
             draft = await asyncio.get_running_loop().run_in_executor(thread, applier.apply, messages)
         if draft is not None:
             committed(draft)
-        await self._seek_back(applier.behind(messages))
 
-    async def _seek_back(self, behind: Mapping[Partition, int]) -> None:
-        """Read partitions again from where offsets were skipped; what is in the queue behind the gap is waited out.
-
-        A second gap at the same offset means that the log itself has a hole.
-        """
-        for partition, offset in behind.items():
-            if self._seeking.get(partition) == offset:
-                continue
-            log.warning("offsets were skipped; reading again", topic=partition.topic, offset=offset)
-            self._seeking[partition] = offset
-            metrics.SEEKS_BACK.labels(partition.topic).inc()
-            await self.app.consumer.seek(TP(partition.topic, partition.number), offset)
+    async def _seek(self, partition: Partition, offset: int) -> None:
+        await self.app.consumer.seek_wait({TP(partition.topic, partition.number): offset})
 
     def _message(self, event: faust.EventT[Any]) -> Message:
         message = event.message
@@ -157,7 +159,7 @@ class Worker:
             offset=message.offset,
             key=message.key,
             value=message.value,
-            published_at=_EPOCH + timedelta(milliseconds=round((message.timestamp or 0) * 1000)),
+            published_at=time_of(message.timestamp),
         )
 
     def _priced(self, draft: PricingDraft) -> None:
@@ -180,16 +182,6 @@ def _concluded(draft: ResultsDraft) -> None:
         metrics.RESULTS.labels(fact.outcome).inc()
     for letter in draft.dead_letters:
         metrics.DEAD_LETTERS.labels(letter.partition.topic, letter.reason).inc()
-
-
-async def _cluster_id(bootstrap: str) -> str:
-    """Ask the broker who it is: an in-memory one is another cluster after each start."""
-    client = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    await client.start()
-    try:
-        return str((await client.describe_cluster())["cluster_id"])
-    finally:
-        await client.close()
 
 
 def _now() -> datetime:

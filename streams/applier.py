@@ -23,8 +23,13 @@ log = structlog.get_logger()
 D = TypeVar("D")
 
 _ATTEMPTS = 50
+# After as many refusals a batch is prepared inside the gate, where nothing can change under it: a stream of control
+# changes faster than a batch is priced must not keep money from moving.
+_PATIENT_ATTEMPTS = 3
 _RECONNECT_PAUSE_S = 0.2
 _RECONNECT_MAX_PAUSE_S = 5.0
+# The server ends a transaction whose process was stopped in the middle, so that it does not hold the gate for ever.
+_LOST = (psycopg.OperationalError, psycopg.InterfaceError, psycopg.errors.IdleInTransactionSessionTimeout)
 
 
 class Stale(StreamError):
@@ -75,9 +80,9 @@ class Applier(Generic[D]):
         Messages of a partition must ascend. Where one skips offsets, it and what comes after it are left: ask
         `behind`. Any error means that this process must end.
         """
-        for _ in range(_ATTEMPTS):
+        for attempt in range(_ATTEMPTS):
             try:
-                return self._attempt(messages)
+                return self._attempt(messages, in_gate=attempt >= _PATIENT_ATTEMPTS)
             except _Moved as moved:
                 self._believe(moved.positions)
             except Stale as stale:
@@ -85,7 +90,7 @@ class Applier(Generic[D]):
             except psycopg.errors.UniqueViolation as error:
                 log.warning("a stream moved under this worker; its batch is prepared again", error=str(error))
                 self._drafter.forget({message.partition for message in messages})
-            except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+            except _LOST as error:
                 log.warning("the database did not answer; asking it what was committed", error=str(error))
                 self._reconnect({message.partition for message in messages})
         raise StreamError(f"a batch of {len(messages)} messages was refused {_ATTEMPTS} times; see the log above")
@@ -98,12 +103,17 @@ class Applier(Generic[D]):
             if message.partition in self._positions and message.offset > self._positions[message.partition].offset
         }
 
+    def reached(self, partition: Partition) -> int | None:
+        """Return the offset up to which a partition is applied; None where this worker does not know."""
+        applied = self._positions.get(partition)
+        return None if applied is None else applied.offset
+
     def close(self) -> None:
         """Close the connection."""
         if self._connection is not None:
             self._connection.close()
 
-    def _attempt(self, messages: Sequence[Message]) -> D | None:
+    def _attempt(self, messages: Sequence[Message], *, in_gate: bool) -> D | None:
         connection = self._open_connection()
         if self._must_relearn.is_set():
             self._must_relearn.clear()
@@ -113,23 +123,25 @@ class Applier(Generic[D]):
         todo = self._not_applied(messages)
         if not todo:
             return None
-        draft = self._drafter.prepare(connection, todo)
         # Messages ascend, so the last one of each partition wins.
         target = {message.partition: message.applied for message in _last_of_each(todo)}
+        prepared = [] if in_gate else [self._drafter.prepare(connection, todo)]
         try:
             with gated(connection) as gate:
                 positions = locked_positions(gate.cursor, target)
                 if any(positions[partition] != self._positions[partition] for partition in target):
                     raise _Moved(positions)
+                draft = prepared[0] if prepared else self._drafter.prepare(connection, todo)
+                prepared = [draft]
                 self._drafter.append(gate, draft)
                 move_positions(gate.cursor, target)
-        except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+        except _LOST as error:
             # A lost COMMIT reply: the truth is in the positions, and only there.
             if not self._was_committed(target, error):
                 raise _Moved(self._read_locked(target)) from error
         self._positions.update(target)
-        self._drafter.adopt(draft)
-        return draft
+        self._drafter.adopt(prepared[0])
+        return prepared[0]
 
     def _was_committed(self, target: dict[Partition, Applied], error: Exception) -> bool:
         log.warning("a commit's reply was lost; comparing positions", error=str(error))
@@ -142,7 +154,7 @@ class Applier(Generic[D]):
             try:
                 with gated(self._open_connection()) as gate:
                     return locked_positions(gate.cursor, partitions)
-            except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+            except _LOST as error:
                 log.warning("the database does not answer; waiting for it", error=str(error))
                 self._reconnect(())
 
@@ -182,7 +194,7 @@ class Applier(Generic[D]):
                     self._connection.close()
                 self._connection = self._connect()
                 return
-            except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+            except _LOST as error:
                 log.warning("the database cannot be reached; trying again", pause_s=pause_s, error=str(error))
                 time.sleep(pause_s)
                 pause_s = min(pause_s * 2, _RECONNECT_MAX_PAUSE_S)

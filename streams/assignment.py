@@ -5,19 +5,47 @@ worker until an operator resolves it by name. A message gone that was applied is
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
+import psycopg
+import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import OffsetOutOfRangeError
+from psycopg import Connection
 
-from ledger.store.applied import Applied, Partition, message_digest
+from ledger.store.applied import Applied, Partition, applied_positions, message_digest
 from streams.errors import StreamError
 
+log = structlog.get_logger()
+
 _READ_TIMEOUT_S = 15.0
+# Below the time that Faust gives an assignment; a database away for longer is waited for by the supervisor.
+_DATABASE_TIMEOUT_S = 60.0
+_PAUSE_S = 0.5
 
 
 class LogMismatch(StreamError):
     """The log of a partition is not the one that the ledger has applied."""
+
+
+async def cluster_id(bootstrap: str) -> str:
+    """Ask the broker who it is: an in-memory one is another cluster after each start."""
+    client = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await client.start()
+    try:
+        return str((await client.describe_cluster())["cluster_id"])
+    finally:
+        await client.close()
+
+
+async def awaited_positions(
+    connect: Callable[[], Connection[Any]], partitions: Sequence[Partition]
+) -> dict[Partition, Applied]:
+    """Return the ledger's positions, waiting for a database that does not answer; raises psycopg's errors."""
+    return await asyncio.to_thread(_read_positions, connect, partitions, time.monotonic() + _DATABASE_TIMEOUT_S)
 
 
 async def verify_log(*, bootstrap: str, positions: Mapping[Partition, Applied]) -> None:
@@ -64,9 +92,25 @@ async def _digest_problems(
         except (OffsetOutOfRangeError, TimeoutError):
             problems.append(f"{_name(partition)} ends before offset {applied.offset}, which the ledger has applied")
             continue
-        if record.offset != applied.offset or message_digest(record.key, record.value) != applied.digest:
+        # An operator's position may come without a digest: there is nothing to compare then.
+        digest = applied.digest or message_digest(record.key, record.value)
+        if record.offset != applied.offset or message_digest(record.key, record.value) != digest:
             problems.append(f"{_name(partition)} has another message at offset {applied.offset}: it was re-created")
     return problems
+
+
+def _read_positions(
+    connect: Callable[[], Connection[Any]], partitions: Sequence[Partition], deadline_s: float
+) -> dict[Partition, Applied]:
+    while True:
+        try:
+            with connect() as connection:
+                return applied_positions(connection, partitions)
+        except psycopg.OperationalError as error:
+            if time.monotonic() > deadline_s:
+                raise
+            log.warning("the database does not answer; waiting for it", error=str(error))
+            time.sleep(_PAUSE_S)
 
 
 def _name(partition: Partition) -> str:

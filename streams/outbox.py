@@ -17,6 +17,9 @@ from ledger.store.log import Logged, head_of, read_control_log
 
 # Any number that nothing else here locks; it names the publisher's office.
 _ADVISORY_LOCK = 7_203_001
+# A copy must fit into a message, whatever the size of what could not be read; the row keeps it whole.
+_COPIED_BYTES = 200_000
+_COPIED_DETAIL = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,5 +129,9 @@ def _take_in(connection: Connection[Any], entry: Logged) -> None:
 def _copy(row: tuple[Any, ...]) -> DeadLetterCopy:
     names = ("cluster", "topic", "partition", "offset", "reason", "detail")
     document = dict(zip(names, row[1:7], strict=True))
-    document["payload"] = None if row[8] is None else bytes(row[8]).hex()
-    return DeadLetterCopy(row[0], None if row[7] is None else bytes(row[7]), msgspec.json.encode(document))
+    document["detail"] = document["detail"][:_COPIED_DETAIL]
+    payload = None if row[8] is None else bytes(row[8])
+    document["payload"] = None if payload is None else payload[:_COPIED_BYTES].hex()
+    document["payload_bytes"] = None if payload is None else len(payload)
+    key = None if row[7] is None else bytes(row[7])[:_COPIED_DETAIL]
+    return DeadLetterCopy(row[0], key, msgspec.json.encode(document))

@@ -13,6 +13,7 @@ from ledger import wire
 from ledger.store.log import await_news, listen
 from streams import metrics, outbox
 from streams.acks import new_producer, send_all
+from streams.connecting import connected, connected_for_office
 from streams.settings import Settings
 
 log = structlog.get_logger()
@@ -37,13 +38,13 @@ class OrderPublisher:
             await asyncio.sleep(_PAUSE_S)
 
     async def _in_office(self) -> None:
-        connection = await asyncio.to_thread(self._connect)
+        connection = await asyncio.to_thread(connected_for_office, self._settings.database_url, name="publish")
         listener: Connection[Any] | None = None
         producer = new_producer(self._settings)
         try:
             if not await asyncio.to_thread(outbox.take_office, connection):
                 return
-            listener = await asyncio.to_thread(self._connect)
+            listener = await asyncio.to_thread(connected, self._settings.database_url, name="publish news")
             await asyncio.to_thread(listen, listener)
             await producer.start()
             metrics.IS_PUBLISHER.set(1)
@@ -69,6 +70,3 @@ class OrderPublisher:
         if letters:
             await send_all(producer, wire.DEAD_LETTERS, [(letter.key, letter.value) for letter in letters])
             await asyncio.to_thread(outbox.mark_published, connection, letters)
-
-    def _connect(self) -> Connection[Any]:
-        return psycopg.connect(self._settings.database_url, autocommit=True, application_name="wattledger publish")

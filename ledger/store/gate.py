@@ -21,6 +21,13 @@ CHANNEL = "ledger_events"
 PRICED_BY = ("supply.", "tariff.")
 
 _LOCK_TIMEOUT_S = 30
+# A process that is stopped, or whose machine is gone, while it holds the gate must not hold up everybody's money.
+_IDLE_TIMEOUT_S = 10
+
+_SET_TIMEOUTS = (
+    f"SELECT set_config('lock_timeout', '{_LOCK_TIMEOUT_S}s', true),"
+    f" set_config('idle_in_transaction_session_timeout', '{_IDLE_TIMEOUT_S}s', true)"
+)
 
 
 @dataclass(slots=True)
@@ -59,7 +66,7 @@ def gated(connection: Connection[Any]) -> Iterator[Gate]:
     The connection must be in autocommit mode, as this opens and ends the transaction.
     """
     with connection.transaction(), connection.cursor(row_factory=tuple_row) as cursor:
-        cursor.execute(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT_S}s'", prepare=True)
+        cursor.execute(_SET_TIMEOUTS, prepare=True)
         cursor.execute("SELECT head, control_head FROM ledger.gate FOR UPDATE", prepare=True)
         row = cursor.fetchone()
         if row is None:
