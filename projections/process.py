@@ -11,11 +11,12 @@ from typing import Any, LiteralString
 
 import psycopg
 import structlog
-from psycopg import Connection
+from psycopg import Connection, errors
 from psycopg.rows import TupleRow
 from psycopg.sql import SQL, Identifier
 
 from ledger.store.log import await_news
+from projections.errors import DatabaseFailed
 
 log = structlog.get_logger(__name__)
 
@@ -74,7 +75,8 @@ def keep_working(work: Work, *, url: str, stop: Event) -> None:
     """Work until `stop` is set, connecting again with growing pauses when PostgreSQL goes away.
 
     Whatever a turn had not committed is done again from the positions in the database, so an outage neither skips
-    nor doubles anything. An error that is not PostgreSQL's being away ends the process.
+    nor doubles anything. An error that is not PostgreSQL's being away ends the process: DatabaseFailed where the
+    schema or a right is missing, anything else as it is.
     """
     pause_s = _FIRST_PAUSE_S
     while not stop.is_set():
@@ -85,6 +87,11 @@ def keep_working(work: Work, *, url: str, stop: Event) -> None:
                     return
                 pause_s = _FIRST_PAUSE_S
                 _take_turns(work, connection, news, stop)
+        except (errors.UndefinedTable, errors.InvalidSchemaName, errors.InsufficientPrivilege) as error:
+            raise DatabaseFailed(
+                f"the database is not ready for {work.name} ({str(error).strip()}); run `wattledger migrate`,"
+                " and check the role in WATTLEDGER_DATABASE_URL"
+            ) from error
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
             log.warning("PostgreSQL is away", process=work.name, error=str(error).strip(), again_in_s=pause_s)
             stop.wait(pause_s)

@@ -13,7 +13,10 @@ from ledger.domain.supply import SupplyRegistered
 from ledger.store import gate
 from ledger.store.log import Logged, head_of, read_log
 from projections import control, picture, queries
+from projections.catalogue import named
+from projections.latencies import top_up_to_relay_s
 from projections.order import OrderBook
+from projections.project import project_next
 from streams.outbox import command_of
 from tests.projections.builders import (
     SITE,
@@ -259,6 +262,37 @@ def test_someone_who_moved_in_after_the_projections_position_is_not_cut_for_thei
     assert estate.history("flat-1") == []
 
 
+def _project_only(projector: Connection[Any], name: str) -> None:
+    while project_next(projector, models=[named(name)], limit=100):
+        pass
+
+
+def test_a_top_up_that_only_the_balances_have_seen_is_not_counted_twice(
+    story: Story, estate: Estate, project: Project, projector: Connection[Any]
+) -> None:
+    _used_up(story, left_micros=-10_000_000)
+    project()
+    estate.decide()
+    story.tell(topped_up(account="anna", amount_micros=6_000_000))
+    _project_only(projector, "balances")
+    estate.decide()
+    assert estate.kinds("flat-1") == ["low-balance-warned", "lock-set credit", "order-issued open"]
+
+
+def test_an_order_that_only_the_relays_have_seen_is_not_counted_twice(
+    story: Story, estate: Estate, project: Project, projector: Connection[Any]
+) -> None:
+    _used_up(story)
+    project()
+    estate.decide()
+    story.tell(concluded(_order_of(estate), "failed", at=estate.now))
+    _project_only(projector, "relay")
+    estate.later(timedelta(seconds=10))
+    estate.decide()
+    assert estate.kinds("flat-1")[2:] == ["order-issued open", "order-concluded", "order-issued open"]
+    assert _order_of(estate).sequence == 5 == estate.relay("flat-1").version
+
+
 def test_every_supply_of_an_account_gets_its_own_order(story: Story, estate: Estate, project: Project) -> None:
     _used_up(story)
     story.tell(
@@ -381,6 +415,25 @@ def test_confirmed_switchings_are_counted_and_shown(
     figures = queries.figures(finance)
     assert (figures.disconnections_confirmed, figures.reconnections_confirmed) == (1, 1)
     assert (figures.debits, figures.top_ups, figures.usage_milliwh) == (1, 2, Decimal(1_000_000))
+
+
+def test_the_wait_from_a_top_up_to_the_relay_is_told_in_seconds(
+    story: Story, estate: Estate, project: Project, finance: Connection[Any]
+) -> None:
+    _used_up(story)
+    project()
+    estate.decide()
+    story.tell(concluded(_order_of(estate), "confirmed", at=estate.now))
+    story.tell(topped_up(account="anna", amount_micros=30_000_000, at=estate.now))
+    project()
+    estate.decide()
+    estate.later(timedelta(seconds=1.5))
+    assert top_up_to_relay_s(finance) == []
+    closing = _order_of(estate)
+    story.tell(concluded(closing, "confirmed", at=estate.now))
+    # Told again, and topped up again without need: neither is another reconnection.
+    story.tell(topped_up(account="anna", amount_micros=1), concluded(closing, "confirmed", at=estate.now + HOUR))
+    assert top_up_to_relay_s(finance) == [1.5]
 
 
 def test_nothing_to_decide_leaves_the_gate_alone(

@@ -22,7 +22,7 @@ from ledger.values.signing import OrderSigner
 from projections.catalogue import MODELS
 from projections.control import Control
 from projections.control import work_of as control_work
-from projections.errors import PortTaken
+from projections.errors import DatabaseFailed, PortTaken
 from projections.metrics import RunnerMetrics, served
 from projections.order import OrderBook
 from projections.process import Work, keep_working
@@ -290,6 +290,17 @@ def test_a_process_serves_its_metrics_and_its_health_and_stops_when_told(databas
         runner.send_signal(signal.SIGTERM)
         assert runner.wait(10) == 0
         assert time.monotonic() - began < 5
+
+
+def test_a_database_without_its_schema_is_told_with_the_remedy(empty_database: Database) -> None:
+    with pytest.raises(DatabaseFailed, match="wattledger migrate"):
+        run({"WATTLEDGER_DATABASE_URL": empty_database.url()})
+
+
+def test_a_role_without_the_right_is_told_with_the_remedy(database: Database, story: Story) -> None:
+    story.tell(topped_up(account="anna", amount_micros=1))
+    with pytest.raises(DatabaseFailed, match="WATTLEDGER_DATABASE_URL"):
+        run({"WATTLEDGER_DATABASE_URL": database.url("wattledger_finance")})
 
 
 def test_a_port_in_use_is_named() -> None:
