@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import structlog
 
-from collectors.connect import Connection, ResultSender, first_to_fail
+from collectors.connect import Connection, ResultSender
 from collectors.errors import CollectorError
 from collectors.metrics import CollectorMetrics, MetricsServer
 from collectors.modbus import Bus
@@ -15,6 +15,7 @@ from collectors.poll import Poller
 from collectors.publish import Publisher
 from collectors.relay import RelayLane
 from collectors.settings import CollectorSettings
+from collectors.side_by_side import first_to_fail
 from collectors.signals import until_stopped
 from collectors.site import Concentrator, Site, read_site
 from collectors.spool import Spool

@@ -1,9 +1,8 @@
 """The edge's life with its broker: connect, work, and when that ends connect again. Broker away is normal."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
 
 import structlog
 from aiokafka.errors import KafkaError
@@ -13,6 +12,7 @@ from collectors.kafka import Link, open_link
 from collectors.metrics import CollectorMetrics
 from collectors.publish import Publisher, Send
 from collectors.settings import KafkaSettings
+from collectors.side_by_side import first_to_fail, uncancelled
 from collectors.spool import Spool
 from ledger import wire
 
@@ -88,30 +88,3 @@ class Connection:
             except wire.WireError as error:
                 self.metrics.unreadable.labels(incoming.topic, error.reason).inc()
                 log.error("unreadable message", topic=incoming.topic, error=str(error))
-
-
-async def first_to_fail(*works: Coroutine[Any, Any, None]) -> None:
-    """Run endless works side by side until one fails, then end the others and raise its error."""
-    tasks = [asyncio.create_task(uncancelled(work)) for work in works]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
-        for task in done:
-            task.result()
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def uncancelled(work: Coroutine[Any, Any, None]) -> None:
-    """Do a work; raises LinkLost where it ends as cancelled though nobody cancelled it.
-
-    aiokafka cancels what waits on a connection that it closes itself. Passed on, that would end us in silence.
-    """
-    try:
-        await work
-    except asyncio.CancelledError:
-        task = asyncio.current_task()
-        if task is None or task.cancelling():
-            raise
-        raise LinkLost("the client gave up on its connection") from None

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from aiokafka.errors import KafkaError
 
-from collectors.connect import first_to_fail, uncancelled
 from collectors.errors import LinkLost, NotAcknowledged
 from collectors.kafka import Link, open_link
 from collectors.metrics import CollectorMetrics
 from collectors.publish import Publisher
 from collectors.settings import KafkaSettings, PublishSettings
+from collectors.side_by_side import end, first_to_fail, uncancelled
 from collectors.spool import Spooled
 from ledger import wire
 
@@ -101,9 +101,7 @@ class _Import:
             for task in done:
                 task.result()
         finally:
-            for task in (listening, others):
-                task.cancel()
-            await asyncio.gather(listening, others, return_exceptions=True)
+            await end((listening, others))
 
     async def _listen(self, link: Link) -> None:
         while self.source.left:

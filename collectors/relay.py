@@ -11,6 +11,7 @@ from collectors.errors import SpoolError
 from collectors.metrics import CollectorMetrics
 from collectors.modbus import Bus
 from collectors.order_memory import OrderMemory
+from collectors.side_by_side import end
 from collectors.site import Meter
 from collectors.switch import WANTED, Switch, Switched
 from collectors.verify import Answer, AnswerAgain, OrderDesk, Verdict
@@ -54,10 +55,7 @@ class RelayLane:
 
     async def stop(self) -> None:
         """End what is under way; those orders have no result yet and may be carried out again."""
-        tasks = list(self._at_work.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(self._at_work.values())
 
     async def _act(self, order: wire.RelayCommand, verdict: Verdict) -> None:
         if isinstance(verdict, Answer):

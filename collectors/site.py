@@ -1,4 +1,27 @@
-"""The site file: which concentrators a collector reads, and which meters hang on each."""
+"""The site file: which concentrators a collector reads, and which meters hang on each.
+
+    [collector]
+    id = "edge-1"
+    poll_interval_s = 60        # one sweep of every concentrator per interval
+    request_timeout_s = 1.0
+    request_retries = 1
+    relay_timeout_s = 10        # how long a relay may take to read as ordered
+    spool = "spool.sqlite"      # relative to this file
+
+    [[concentrators]]
+    id = "C1"
+    host = "10.0.0.17"
+    port = 502
+
+    [[concentrators.meters]]
+    serial = "400000000001"
+    unit = 1
+    supply = "S1"
+    profile = "acrel_ddsy1352"
+    time_of_use = false         # true: the time-of-use registers go into `periods`, by which such a supply is billed
+
+Only the ids, host, serial, unit and supply are required; the other values above are the defaults (port 502).
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
