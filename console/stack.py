@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Mapping
 
 from console.cluster import cluster_id_at
+from console.connection import Running, forget_running
 from console.database import migrate_database, role_url
 from console.embedded.broker import EmbeddedBroker
 from console.embedded.ports import free_port
@@ -126,6 +127,7 @@ class Stack:
 
     def stop(self) -> None:
         """Stop everything, the last started first."""
+        forget_running(self.settings.directory)
         self.supervisor.stop()
 
     def _start_postgres(self) -> None:
@@ -163,6 +165,8 @@ class Stack:
         self.cluster_id = self.cluster_id or _asked_cluster_id(self.bootstrap)
         created = create_topics(bootstrap=self.bootstrap, layout=self.settings.topics)
         self._announce(f"topics ready ({len(created)} created)")
+        if self.settings.database_url is None:
+            Running(self._owner_url, self.bootstrap).write(self.settings.directory)
 
 
 def _asked_cluster_id(bootstrap: str) -> str:

@@ -29,10 +29,9 @@ def shown(figures: DemoFigures, stack: Stack) -> Group:
 
 def next_steps(stack: Stack) -> Panel:
     """Say what to try from a second terminal while everything runs."""
-    url = stack.database_url("wattledger_writer")
     return Panel(
         "The meters are frozen; everything else still runs. In a second terminal:\n\n"
-        f"  export WATTLEDGER_DATABASE_URL='{url}'\n"
+        "  . .venv/bin/activate\n"
         "  wattledger balances                       every account\n"
         "  wattledger trial-balance                  the books, which sum to zero\n"
         "  wattledger top-up account-103 25.00       pay in, once per --key\n"

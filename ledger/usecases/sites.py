@@ -3,12 +3,23 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+import msgspec
+
 from ledger.domain.event import Event
 from ledger.domain.site import Reconnection, SiteSettingsChanged
 from ledger.store.application import Ledger
 from ledger.usecases.attempt import appended
 from ledger.usecases.codes import checked_code
+from ledger.values.errors import InvalidValue
 from ledger.values.identity import site_stream
+
+
+def checked_reconnection(text: str) -> Reconnection:
+    """Return the mode; raises InvalidValue where it is none."""
+    try:
+        return msgspec.convert(text, Reconnection)
+    except msgspec.ValidationError:
+        raise InvalidValue(f"reconnection {text!r} is not known; use automatic, confirm or arm") from None
 
 
 def change_site_settings(

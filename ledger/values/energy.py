@@ -1,11 +1,15 @@
 """Energy: an integer number of milliwatt-hours, exact at every step."""
 
-from decimal import Decimal
+from decimal import Context, Decimal, InvalidOperation
 
 from ledger.values.errors import InvalidValue
 
 MILLIWH_PER_WH = 1_000
 MILLIWH_PER_KWH = 1_000_000
+
+# More digits than any register or sum has: the default context rounds at 28, silently.
+_EXACT = Context(prec=100)
+_LARGEST_KWH = Decimal(10) ** 30
 
 
 def milliwh_from_kwh(kwh: Decimal) -> int:
@@ -16,12 +20,23 @@ def milliwh_from_kwh(kwh: Decimal) -> int:
     """
     if not kwh.is_finite():
         raise InvalidValue(f"energy {kwh} kWh is not a finite number; give a decimal such as 12.345")
-    milliwh = kwh * MILLIWH_PER_KWH
-    if milliwh != milliwh.to_integral_value():
+    if abs(kwh) > _LARGEST_KWH:
+        raise InvalidValue(f"energy {kwh} kWh is beyond what any meter counts; check its unit")
+    milliwh = _EXACT.scaleb(kwh, 6)
+    if milliwh != milliwh.to_integral_value() or _EXACT.scaleb(milliwh, -6) != kwh:
         raise InvalidValue(f"energy {kwh} kWh is finer than 0.000001 kWh; round it at its source")
     return int(milliwh)
 
 
+def milliwh_from_text(text: str) -> int:
+    """Convert a decimal text in kilowatt-hours, such as `12.34`, to milliwatt-hours; raises InvalidValue."""
+    try:
+        kwh = Decimal(text)
+    except InvalidOperation:
+        raise InvalidValue(f"energy {text!r} is not a number; give kWh as a decimal such as 12.34") from None
+    return milliwh_from_kwh(kwh)
+
+
 def kwh_from_milliwh(milliwh: int) -> Decimal:
     """Convert milliwatt-hours to kilowatt-hours, exactly."""
-    return Decimal(milliwh).scaleb(-6)
+    return Decimal(milliwh).scaleb(-6, _EXACT)

@@ -1,10 +1,14 @@
 """Money: an integer number of micro-units (10⁻⁶) of the ledger's currency; `Decimal` only at the edges."""
 
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
 
 from ledger.values.errors import InvalidValue
 
 MICROS_PER_UNIT = 1_000_000
+
+# More digits than any sum of money has: the default context rounds at 28, silently.
+_EXACT = Context(prec=100)
+_LARGEST = Decimal(10) ** 30
 
 
 def micros_from_decimal(amount: Decimal) -> int:
@@ -14,20 +18,31 @@ def micros_from_decimal(amount: Decimal) -> int:
     """
     if not amount.is_finite():
         raise InvalidValue(f"amount {amount} is not a finite number; give a decimal such as 50.00")
-    micros = amount * MICROS_PER_UNIT
-    if micros != micros.to_integral_value():
+    if abs(amount) > _LARGEST:
+        raise InvalidValue(f"amount {amount} is beyond any sum of money; check its unit")
+    micros = _EXACT.scaleb(amount, 6)
+    if micros != micros.to_integral_value() or _EXACT.scaleb(micros, -6) != amount:
         raise InvalidValue(f"amount {amount} is finer than 0.000001; round it at its source")
     return int(micros)
 
 
+def micros_from_text(text: str) -> int:
+    """Convert a decimal text in currency units, such as `50.00`, to micro-units; raises InvalidValue."""
+    try:
+        amount = Decimal(text)
+    except InvalidOperation:
+        raise InvalidValue(f"amount {text!r} is not a number; give a decimal such as 50.00") from None
+    return micros_from_decimal(amount)
+
+
 def decimal_from_micros(micros: int) -> Decimal:
     """Convert micro-units to currency units, exactly."""
-    return Decimal(micros).scaleb(-6)
+    return Decimal(micros).scaleb(-6, _EXACT)
 
 
 def rounded_to_minor_unit(amount: Decimal, *, minor_digits: int = 2) -> Decimal:
     """Round an amount in currency units half away from zero to the currency's minor unit."""
-    return amount.quantize(Decimal(1).scaleb(-minor_digits), rounding=ROUND_HALF_UP)
+    return amount.quantize(Decimal(1).scaleb(-minor_digits), rounding=ROUND_HALF_UP, context=_EXACT)
 
 
 def divided_half_away(numerator: int, denominator: int) -> int:

@@ -1,0 +1,132 @@
+"""For operators: sites, tariffs, supply points."""
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+_PANEL = "Operators"
+_From = Annotated[str, typer.Option("--from", help="Since when it holds (ISO 8601 with zone); now if not given.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add `site set`, `tariff check`, `tariff publish` and `supply add`."""
+    site = typer.Typer(help="Sites: how they warn and reconnect.", no_args_is_help=True)
+    site.command("set")(set_site)
+    tariff = typer.Typer(help="Tariffs: TOML files, published as immutable versions.", no_args_is_help=True)
+    tariff.command("check")(check_tariff)
+    tariff.command("publish")(publish)
+    supply = typer.Typer(help="Supply points: where meters measure what accounts pay for.", no_args_is_help=True)
+    supply.command("add")(add_supply)
+    for name, group in (("site", site), ("tariff", tariff), ("supply", supply)):
+        app.add_typer(group, name=name, rich_help_panel=_PANEL)
+
+
+def set_site(
+    site: Annotated[str, typer.Argument(help="The site's code.")],
+    reconnection: Annotated[
+        str, typer.Option(help="automatic, confirm (the consumer consents first) or arm (the meter lets them close).")
+    ] = "confirm",
+    warning_balance: Annotated[str, typer.Option(help="Warn below this balance, in currency units.")] = "10",
+    since: _From = "",
+) -> None:
+    """Set how a site reconnects after a top-up, and when it warns of a low balance."""
+    from console.connection import opened_ledger
+    from ledger.usecases.sites import change_site_settings, checked_reconnection
+    from ledger.values.money import micros_from_text
+
+    mode = checked_reconnection(reconnection)
+    threshold = micros_from_text(warning_balance)
+    now = datetime.now(UTC)
+    with opened_ledger(os.environ) as ledger:
+        position = change_site_settings(
+            ledger,
+            site=site,
+            reconnection=mode,
+            warning_balance_micros=threshold,
+            effective_from=_instant(since, now),
+            now=now,
+        )
+    typer.echo(f"site {site}: reconnection {mode}, warning below {warning_balance} (position {position})")
+
+
+def check_tariff(file: Annotated[Path, typer.Argument(help="The tariff file.")]) -> None:
+    """Check a tariff file and name every error in it."""
+    from ledger.rating.tariff import parse_tariff
+
+    tariff = parse_tariff(_text(file))
+    names = [charge.component for charge in tariff.charges] + [tax.component for tax in tariff.taxes]
+    typer.echo(f"{file}: tariff {tariff.code!r} is good: {', '.join(names)} in {tariff.currency}")
+
+
+def publish(
+    file: Annotated[Path, typer.Argument(help="The tariff file.")],
+    note: Annotated[str, typer.Option(help="Why this version is published; auditors will read it.")],
+    since: _From = "",
+) -> None:
+    """Publish a tariff file as the next version, in force from an instant on."""
+    from console.connection import opened_ledger
+    from ledger.usecases.tariffs import publish_tariff
+
+    text = _text(file)
+    now = datetime.now(UTC)
+    with opened_ledger(os.environ) as ledger:
+        version = publish_tariff(ledger, text=text, effective_from=_instant(since, now), note=note, now=now)
+    typer.echo(f"{file}: published as version {version}")
+
+
+def add_supply(  # noqa: PLR0913, PLR0917 - each is an option of the command
+    supply: Annotated[str, typer.Argument(help="The supply point's code.")],
+    site: Annotated[str, typer.Option(help="The site it belongs to.")],
+    concentrator: Annotated[str, typer.Option(help="The concentrator that reads its meter.")],
+    meter: Annotated[str, typer.Option(help="The meter's serial, or the id that interval files use.")],
+    account: Annotated[str, typer.Option(help="Who pays; opened if it is not there.")],
+    tariff: Annotated[str, typer.Option(help="The published tariff that prices it.")],
+    opening_kwh: Annotated[str, typer.Option(help="The meter's register now, in kWh.")] = "0",
+    max_power_w: Annotated[int, typer.Option(min=1, help="What the supply can physically carry, in watts.")] = 20_000,
+    profile: Annotated[str, typer.Option(help="The meter's profile; nem12 for interval files.")] = "acrel_ddsy1352",
+    currency: Annotated[str, typer.Option(help="The currency of a new account.")] = "CNY",
+    since: _From = "",
+) -> None:
+    """Register a supply point, install its meter, let an account occupy it, and assign a tariff.
+
+    What is done already is left as it is, so that a command which broke off can be given again.
+    """
+    from console.connection import opened_ledger
+    from ledger.usecases.equip import SupplyPoint, equip
+    from ledger.values.energy import milliwh_from_text
+
+    now = datetime.now(UTC)
+    wanted = SupplyPoint(
+        supply=supply,
+        site=site,
+        concentrator=concentrator,
+        meter=meter,
+        profile=profile,
+        account=account,
+        currency=currency,
+        tariff=tariff,
+        opening_milliwh=milliwh_from_text(opening_kwh),
+        max_power_w=max_power_w,
+        since=_instant(since, now),
+    )
+    with opened_ledger(os.environ) as ledger:
+        for done in equip(ledger, wanted, now=now):
+            typer.echo(f"{supply}: {done}")
+
+
+def _text(file: Path) -> str:
+    from console.errors import ConsoleError
+
+    try:
+        return file.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConsoleError(f"{file} cannot be read: {error}") from None
+
+
+def _instant(text: str, now: datetime) -> datetime:
+    from ledger.values.instants import parse_instant
+
+    return parse_instant(text) if text else now

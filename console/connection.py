@@ -1,0 +1,83 @@
+"""Where the ledger and the broker are, for commands: the environment, or the embedded stack that runs here."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import psycopg
+from eventsourcing.persistence import PersistenceError
+
+from console.database import role_url
+from console.errors import ConsoleError
+from ledger.store.application import Ledger
+
+_FILE = "running.json"
+
+
+class NotReachable(ConsoleError):
+    """The ledger or the broker is not known, or does not answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """How to reach an embedded stack while it runs; there is no secret in it, the socket is this machine's own."""
+
+    owner_url: str
+    bootstrap: str
+
+    def write(self, directory: Path) -> None:
+        """Leave word under the stack's directory."""
+        (directory / _FILE).write_text(json.dumps(asdict(self)) + "\n")
+
+
+def forget_running(directory: Path) -> None:
+    """Take the word back: the stack stops."""
+    (directory / _FILE).unlink(missing_ok=True)
+
+
+def database_url(environ: Mapping[str, str], *, role: str) -> str:
+    """Return the ledger's address: WATTLEDGER_DATABASE_URL, or the running embedded stack's for this role."""
+    url = environ.get("WATTLEDGER_DATABASE_URL")
+    if url:
+        return url
+    return role_url(_running(environ).owner_url, role=role, password=None)
+
+
+def bootstrap_servers(environ: Mapping[str, str]) -> str:
+    """Return the broker's address: WATTLEDGER_KAFKA_BOOTSTRAP, or the running embedded stack's."""
+    return environ.get("WATTLEDGER_KAFKA_BOOTSTRAP") or _running(environ).bootstrap
+
+
+@contextmanager
+def opened_ledger(environ: Mapping[str, str]) -> Iterator[Ledger]:
+    """Open the ledger for use cases; raises NotReachable where it does not answer."""
+    ledger = Ledger(url=database_url(environ, role="wattledger_writer"))
+    try:
+        yield ledger
+    except PersistenceError as error:
+        raise NotReachable(f"the ledger refused or does not answer: {str(error).strip()}") from error
+    finally:
+        ledger.close()
+
+
+@contextmanager
+def finance_connection(environ: Mapping[str, str]) -> Iterator["psycopg.Connection[tuple[object, ...]]"]:
+    """Connect as finance, to read; raises NotReachable where the database does not answer or refuses."""
+    try:
+        with psycopg.connect(database_url(environ, role="wattledger_finance"), autocommit=True) as connection:
+            yield connection
+    except psycopg.Error as error:
+        raise NotReachable(f"the database refused or does not answer: {str(error).strip()}") from error
+
+
+def _running(environ: Mapping[str, str]) -> Running:
+    directory = Path(environ.get("WATTLEDGER_DIRECTORY") or ".wattledger").absolute()
+    for place in (directory, directory / "demo"):
+        if (place / _FILE).exists():
+            return Running(**json.loads((place / _FILE).read_text()))
+    raise NotReachable(
+        "no ledger is known: set WATTLEDGER_DATABASE_URL (and WATTLEDGER_KAFKA_BOOTSTRAP for imports), or start one"
+        " here with `wattledger up` or `wattledger demo`"
+    )
