@@ -76,6 +76,7 @@ class Worker:
         for seek_back in self._seek_backs:
             seek_back.forget()
         metrics.PARTITIONS.set(len(assigned))
+        self.is_ready.set()
         return {tp: positions[partition].offset + 1 for tp, partition in partitions.items()}
 
     async def _know_cluster(self) -> None:

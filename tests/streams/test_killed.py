@@ -1,0 +1,33 @@
+"""The worker ends in mid-run, at every kind of instant; started again, it loses nothing and doubles nothing."""
+
+import pytest
+
+from tests.streams.conftest import Campaign
+
+pytestmark = pytest.mark.kafka
+
+
+def test_kill_9_anywhere_loses_and_doubles_nothing(campaign: Campaign) -> None:
+    with campaign.worker(WATTLEDGER_KAFKA_INSTANCE="w1") as worker, campaign.collector() as collector:
+        worker.wait_until_ready()
+        for sweeps, sabotage in ((20, ("kill-in-gate", "4")), (50, ("kill-after-commit", "5"))):
+            collector.wait_for(sweeps)
+            worker.kill()
+            worker.restart(*sabotage)
+            assert worker.wait_for_exit() == -9
+            worker.restart()
+        collector.wait_for()
+        assert worker.terminate() == 0
+    campaign.check()
+
+
+def test_an_exception_in_the_agent_ends_the_process_and_loses_nothing(campaign: Campaign) -> None:
+    with campaign.worker(sabotage=("raise-in-agent", "5")) as worker, campaign.collector() as collector:
+        assert worker.wait_for_exit() == 70
+        assert worker.said("the worker cannot go on and ends")
+        assert worker.said("a mistake made for a test")
+        assert 0 < collector.acknowledged < collector.total
+        worker.restart()
+        collector.wait_for()
+        assert worker.running.poll() is None
+    campaign.check()
