@@ -81,16 +81,15 @@ class Link:
         """Connect, and stand at the ends of the topics to read; raises LinkLost where a topic is missing."""
         await self._admin.start()
         self._cluster_id = (await self._admin.describe_cluster()).get("cluster_id")
-        await self._consumer.start()
+        # All topics are asked about: to ask for one by name might create it, with the wrong partitions.
+        partitions = {topic["topic"]: topic["partitions"] for topic in await self._admin.describe_topics()}
         for topic in (*topics_read, *topics_written):
-            # A message to a missing topic might create it with the wrong partitions.
-            if not self._consumer.partitions_for_topic(topic):
+            if not partitions.get(topic) or any(part["leader"] < 0 for part in partitions[topic]):
                 raise LinkLost(f"topic {topic} is not there; the server side creates it when it starts")
         self._partitions = [
-            TopicPartition(topic, number)
-            for topic in topics_read
-            for number in sorted(self._consumer.partitions_for_topic(topic))
+            TopicPartition(topic, part["partition"]) for topic in topics_read for part in partitions[topic]
         ]
+        await self._consumer.start()
         self._consumer.assign(self._partitions)
         await self._consumer.seek_to_end(*self._partitions)
         for partition in self._partitions:
