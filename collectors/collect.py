@@ -49,7 +49,7 @@ class Collector:
         self.publisher = Publisher(
             source=spool,
             collector=self.id,
-            concentrators=self._buses,
+            concentrators={*self._buses, *spool.concentrators()},
             settings=settings.publish,
             metrics=self.metrics,
         )

@@ -96,7 +96,7 @@ class RelayLane:
             now=self.now,
             superseded=superseded,
         )
-        if again and self.now() >= order.expires_at:
+        if again and self.now() >= order.expires_at and not await superseded():
             # Interrupted by a restart: the meter may have been switched before, and only it can tell.
             readback, detail = await switch.state()
             outcome: wire.RelayOutcome = "confirmed" if readback == WANTED[order.action] else "expired"

@@ -89,6 +89,11 @@ class Spool:
                     raise self._error(f"failed: {error}; see to the disk") from error
                 raise
 
+    def concentrators(self) -> list[str]:
+        """Return every concentrator that has sweeps here, those that have left the site file among them."""
+        with self.transaction() as db:
+            return [row[0] for row in db.execute("SELECT DISTINCT concentrator FROM sweeps").fetchall()]
+
     def next_sequence(self, concentrator: str) -> int:
         """Return the sequence that the concentrator's next sweep takes; the first is 1."""
         return self.last_sequence(concentrator) + 1

@@ -12,6 +12,7 @@ from collectors.settings import CollectorSettings, KafkaSettings, PublishSetting
 from collectors.site import Site, read_site
 from ledger import wire
 from ledger.values.signing import OrderSigner, new_signing_key_hex
+from tests.services.broker import is_apache
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 SIGNER = OrderSigner(new_signing_key_hex())
@@ -47,10 +48,21 @@ def a_site(directory: Path, *, ports: list[int] | None = None, meters_each: int 
     return read_site(path)
 
 
+def kafka_settings(bootstrap: str) -> KafkaSettings:
+    """Make quick settings for the broker that tests run on."""
+    return KafkaSettings(
+        bootstrap=bootstrap,
+        idempotence=is_apache(),
+        request_timeout_s=5.0,
+        watch_interval_s=0.2,
+        reconnect_pause_s=0.2,
+    )
+
+
 def settings_for(bootstrap: str, *, site_file: Path = Path("site.toml"), **publish: float) -> CollectorSettings:
     quick = {"ack_timeout_s": 1.0, "ack_timeout_max_s": 2.0, "link_silence_s": 3.0} | publish
     return CollectorSettings(
-        kafka=KafkaSettings(bootstrap=bootstrap, request_timeout_s=5.0, watch_interval_s=0.2, reconnect_pause_s=0.2),
+        kafka=kafka_settings(bootstrap),
         publish=PublishSettings(window=int(quick.pop("window", 64)), **quick),
         site_file=site_file,
         spool=None,
@@ -89,7 +101,7 @@ def an_order(
     )
 
 
-async def until(condition: Callable[[], bool], *, within_s: float = 10.0) -> None:
+async def until(condition: Callable[[], bool], *, within_s: float = 30.0) -> None:
     """Return as soon as a condition holds; fails when it does not hold in time."""
     async with asyncio.timeout(within_s):
         while not condition():

@@ -6,9 +6,8 @@ import pytest
 
 from collectors.errors import NotAcknowledged
 from collectors.file_import import publish_import
-from collectors.settings import KafkaSettings
 from ledger import wire
-from tests.collectors.builders import NOON, free_port
+from tests.collectors.builders import NOON, free_port, kafka_settings
 from tests.collectors.fake_ledger import FakeLedger, create_topics, on_broker
 from tests.services.broker import KafkaBroker
 
@@ -24,15 +23,15 @@ def _sweeps(collector: str, counts: dict[str, int]) -> list[wire.Sweep]:
     ]
 
 
-def _kafka(bootstrap: str) -> KafkaSettings:
-    return KafkaSettings(bootstrap=bootstrap, request_timeout_s=5.0)
-
-
 @pytest.mark.kafka
 def test_an_import_is_applied_once_and_says_so_when_it_is_run_again(own_broker: KafkaBroker) -> None:
     async def scene() -> None:
         await create_topics(own_broker.bootstrap)
-        sweeps, ledger, kafka = _sweeps("nem12.a", {"C1": 7, "C2": 2}), FakeLedger(), _kafka(own_broker.bootstrap)
+        sweeps, ledger, kafka = (
+            _sweeps("nem12.a", {"C1": 7, "C2": 2}),
+            FakeLedger(),
+            kafka_settings(own_broker.bootstrap),
+        )
         async with on_broker(ledger, own_broker.bootstrap):
             first = await publish_import(sweeps, kafka=kafka, timeout_s=30)
             assert (first.sweeps, first.intervals, first.sweeps_already_applied) == (9, 18, 0)
@@ -58,7 +57,7 @@ def test_an_import_that_broke_off_goes_on_where_the_ledger_is(own_broker: KafkaB
         for sweep in sweeps[:3]:
             ledger.take(sweep)
         async with on_broker(ledger, own_broker.bootstrap):
-            outcome = await publish_import(sweeps, kafka=_kafka(own_broker.bootstrap), timeout_s=30)
+            outcome = await publish_import(sweeps, kafka=kafka_settings(own_broker.bootstrap), timeout_s=30)
         assert (outcome.sweeps_already_applied, outcome.changed_nothing) == (3, False)
         assert [sweep.sequence for sweep in ledger.applied] == [1, 2, 3, 4, 5]
 
@@ -67,7 +66,7 @@ def test_an_import_that_broke_off_goes_on_where_the_ledger_is(own_broker: KafkaB
 
 def test_an_import_that_nobody_acknowledges_ends_with_a_remedy() -> None:
     async def scene() -> None:
-        kafka = _kafka(f"127.0.0.1:{free_port()}")
+        kafka = kafka_settings(f"127.0.0.1:{free_port()}")
         with pytest.raises(NotAcknowledged, match=r"has not acknowledged 3 of 3 sweeps within 1 s; see that"):
             await publish_import(_sweeps("nem12.c", {"C1": 3}), kafka=kafka, timeout_s=1)
 
@@ -75,6 +74,6 @@ def test_an_import_that_nobody_acknowledges_ends_with_a_remedy() -> None:
 
 
 def test_an_import_of_nothing_is_nothing() -> None:
-    outcome = asyncio.run(publish_import([], kafka=_kafka("nowhere:1"), timeout_s=1))
+    outcome = asyncio.run(publish_import([], kafka=kafka_settings("nowhere:1"), timeout_s=1))
     assert outcome.sweeps == 0
     assert outcome.changed_nothing
