@@ -24,6 +24,11 @@ TOPICS = (METER_READINGS, SWEEP_ACKS, RELAY_COMMANDS, RELAY_RESULTS, DEAD_LETTER
 
 # A time without a zone names two instants on the day the clocks go back: refused.
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
+# What PostgreSQL keeps as bigint: a number beyond it would stop every reader behind the message that holds it.
+Integer = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+SequenceNumber = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
+# Names become keys of indexes, which hold no more than 2,700 bytes.
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 Quality = Literal["measured", "estimated", "substituted", "unknown"]
 RelayAction = Literal["open", "close"]
 RelayOutcome = Literal["confirmed", "failed", "expired", "refused", "superseded"]
@@ -41,13 +46,13 @@ class WireError(Exception):
 class RegisterReading(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A cumulative register at an instant; it only ever rises, but for rollover at the profile's modulus."""
 
-    meter: str
+    meter: Name
     read_at: Instant
-    import_milliwh: int
-    periods: dict[str, int] | None = None
-    demand_w: int | None = None
-    reactive_millivarh: int | None = None
-    apparent_millivah: int | None = None
+    import_milliwh: Integer
+    periods: dict[str, Integer] | None = None
+    demand_w: Integer | None = None
+    reactive_millivarh: Integer | None = None
+    apparent_millivah: Integer | None = None
     quality: Quality = "measured"
     profile: str = ""
     raw: str = ""
@@ -56,12 +61,12 @@ class RegisterReading(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
 class IntervalReading(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Energy used in the half-open span [start, end), as a file or a load profile gives it."""
 
-    meter: str
+    meter: Name
     start: Instant
     end: Instant
-    import_milliwh: int
-    demand_w: int | None = None
-    reactive_millivarh: int | None = None
+    import_milliwh: Integer
+    demand_w: Integer | None = None
+    reactive_millivarh: Integer | None = None
     supersedes: UUID | None = None
     quality: Quality = "measured"
     profile: str = ""
@@ -77,15 +82,26 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def __post_init__(self) -> None:
         if (self.register is None) == (self.interval is None):
             raise ValueError("a reading holds either a register or an interval")
+        if self.register is not None:
+            _check_calendar(self.register.read_at)
+        if self.interval is not None:
+            _check_calendar(self.interval.start)
+            _check_calendar(self.interval.end)
+
+
+def _check_calendar(instant: datetime) -> None:
+    """Raise ValueError for a year near the calendar's ends, where a zone's offset leads out of it."""
+    if not 1970 <= instant.year < 3000:
+        raise ValueError(f"time {instant.isoformat()} is not between the years 1970 and 2999")
 
 
 class Sweep(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="sweep"):
     """What one pass over a concentrator's meters read; sequences run 1, 2, 3 … per collector and concentrator."""
 
     schema: int = SCHEMA
-    concentrator: str
-    collector: str
-    sequence: int
+    concentrator: Name
+    collector: Name
+    sequence: SequenceNumber
     readings: list[Reading]
 
 
@@ -93,7 +109,7 @@ class Tick(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="tic
     """A local date has ended for a concentrator's supplies: time-driven charges fall due."""
 
     schema: int = SCHEMA
-    concentrator: str
+    concentrator: Name
     local_date: date
 
 
@@ -105,9 +121,9 @@ class SweepAck(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     schema: int = SCHEMA
-    concentrator: str
-    collector: str
-    sequence: int
+    concentrator: Name
+    collector: Name
+    sequence: SequenceNumber
 
 
 class RelayCommand(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,13 +131,13 @@ class RelayCommand(msgspec.Struct, frozen=True, kw_only=True):
 
     schema: int = SCHEMA
     order: UUID
-    sequence: int
-    concentrator: str
-    supply: str
-    meter: str
+    sequence: SequenceNumber
+    concentrator: Name
+    supply: Name
+    meter: Name
     action: RelayAction
     reason: str
-    ledger_position: int
+    ledger_position: Integer
     issued_at: Instant
     expires_at: Instant
     signature: str = ""
@@ -132,9 +148,9 @@ class RelayResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
     schema: int = SCHEMA
     order: UUID
-    supply: str
-    meter: str
-    concentrator: str
+    supply: Name
+    meter: Name
+    concentrator: Name
     outcome: RelayOutcome
     readback: Literal["open", "closed", "unknown"]
     at: Instant
@@ -145,6 +161,9 @@ class _Header(msgspec.Struct):
     schema: int
     kind: str = ""
 
+
+# RecursionError: brackets nested by the thousand.
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 encode = msgspec.json.Encoder().encode
 _header_decoder = msgspec.json.Decoder(_Header)
@@ -179,9 +198,12 @@ def decode_result(data: bytes) -> RelayResult:
 
 
 def _decoded(decoder: "msgspec.json.Decoder[Any]", data: bytes) -> Any:
+    # PostgreSQL's text and jsonb cannot hold it; and it would have to be written as this escape.
+    if rb"\u0000" in data:
+        raise WireError("malformed", "a text holds the character NUL")
     try:
         message = decoder.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except _UNREADABLE as error:
         raise _explained(data, error) from None
     if message.schema != SCHEMA:
         raise _unknown_schema(message.schema)
@@ -192,7 +214,7 @@ def _explained(data: bytes, error: Exception) -> WireError:
     """Tell a message from a newer version of ours from one that is simply broken."""
     try:
         header = _header_decoder.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except _UNREADABLE:
         return WireError("unreadable", str(error))
     if header.schema != SCHEMA:
         return _unknown_schema(header.schema)

@@ -22,4 +22,7 @@ def in_utc(instant: datetime) -> datetime:
     """Return the same instant in UTC; raises InvalidValue where it has no zone."""
     if instant.tzinfo is None:
         raise InvalidValue(f"time {instant.isoformat()} has no zone; add an offset such as +00:00")
-    return instant.astimezone(UTC)
+    try:
+        return instant.astimezone(UTC)
+    except OverflowError:
+        raise InvalidValue(f"time {instant.isoformat()} is beyond the calendar in UTC; check its year") from None
