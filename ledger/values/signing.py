@@ -16,6 +16,7 @@ def signed_bytes(command: RelayCommand) -> bytes:
     return msgspec.json.encode(
         [
             _CONTEXT,
+            command.schema,
             command.order,
             command.sequence,
             command.concentrator,
