@@ -31,6 +31,8 @@ def judged(*, reading: IntervalReading, meter: MeterInstalled, published_at: dat
     energy = reading.import_milliwh
     if reading.end <= reading.start:
         return Bad("out-of-range", f"the interval ends at {reading.end.isoformat()}, not after its start", energy)
+    if reading.start.microsecond or reading.end.microsecond:
+        return Bad("out-of-range", "the interval does not begin and end at whole seconds", energy)
     if reading.end > published_at + FUTURE_TOLERANCE:
         detail = f"ends at {reading.end.isoformat()}, published {published_at.isoformat()}"
         return Bad("in-the-future", detail, energy)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from ledger.domain.meter import HoldReason, MeterState
+from ledger.domain.meter import Episode, HoldReason, MeterState
 from ledger.domain.supply import MeterInstalled
 from ledger.wire import RegisterReading
 
@@ -11,6 +11,10 @@ from ledger.wire import RegisterReading
 FUTURE_TOLERANCE = timedelta(minutes=5)
 # A reading's time is taken on one side of a Modbus exchange that may take this long.
 READ_TIME_TOLERANCE = timedelta(seconds=2)
+
+# Held not because the reading is bad, but because nothing says yet who pays for it, or how much: the next reading
+# bills the whole span once that is known, so an episode of these does not outlast its cause.
+AWAITED: tuple[str, ...] = ("unoccupied", "no-terms")
 
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -43,8 +47,8 @@ def judged(
 ) -> Good | Bad:
     """Judge a register reading against the last good one, which was read at `since`.
 
-    While an episode of bad readings is open, what may pass does not grow with time: a wrong register that stays
-    must not become believable by waiting.
+    While an episode of leaps is open, what may pass does not grow with time, and after a fall no rollover is
+    believed: a wrong register that stays must not become believable by waiting.
     """
     register = reading.import_milliwh
     if reading.read_at > published_at + FUTURE_TOLERANCE:
@@ -52,11 +56,12 @@ def judged(
     if register < 0 or (meter.modulus_milliwh and register >= meter.modulus_milliwh):
         return Bad("out-of-range", f"register {register} mWh is outside 0 to {meter.modulus_milliwh} mWh")
     allowance = allowance_milliwh(meter, reading.read_at - since)
+    has_fallen = state.episode is not None and state.episode.reason == "backwards"
     if state.episode is not None and state.episode.allowance_milliwh >= 0:
         allowance = min(allowance, state.episode.allowance_milliwh)
     last = state.register_milliwh or 0
     usage = register - last
-    if usage < 0 and meter.modulus_milliwh and usage + meter.modulus_milliwh <= allowance:
+    if usage < 0 and meter.modulus_milliwh and not has_fallen and usage + meter.modulus_milliwh <= allowance:
         usage += meter.modulus_milliwh
     if usage < 0:
         return Bad("backwards", f"register fell from {last} to {register} mWh")
@@ -64,3 +69,31 @@ def judged(
         detail = f"{usage} mWh since {since.isoformat()}, but {meter.max_power_w} W allow {allowance} mWh"
         return Bad("leap", detail, claimed_milliwh=usage)
     return Good(usage)
+
+
+def is_counted_in(episode: Episode | None, bad: Bad) -> bool:
+    """Tell whether a bad reading only counts in the open episode, or is worse and must be recorded for itself.
+
+    Worse is what may become believable by waiting, and is not kept from that yet: anything bad while only terms or
+    an occupant are awaited, the first leap, and a leap that claims less than what the episode would let pass.
+    """
+    if episode is None:
+        return False
+    if bad.reason == "leap" and episode.reason == "leap":
+        return bad.claimed_milliwh > episode.allowance_milliwh
+    return _gravity(bad.reason) <= _gravity(episode.reason)
+
+
+def frozen_allowance_milliwh(meter: MeterInstalled, bad: Bad, span: timedelta) -> int:
+    """Return what may pass while an episode is open, however long it lasts; −1 where waiting changes nothing.
+
+    It is what the supply could carry until then, or half of what the bad reading claims: less would hold true
+    readings after an outage for ever, and all of the claim would be believed in the end.
+    """
+    if bad.reason != "leap":
+        return -1
+    return max(allowance_milliwh(meter, span), bad.claimed_milliwh // 2)
+
+
+def _gravity(reason: str) -> int:
+    return 0 if reason in AWAITED else 2 if reason == "leap" else 1

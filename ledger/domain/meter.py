@@ -4,7 +4,6 @@ Written only by the owner of the concentrator's partition. The newest event of a
 needs to load, however long the history (design §3); folding from the first must give the same (I6).
 """
 
-from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
@@ -12,6 +11,7 @@ import msgspec
 
 from ledger.domain.event import Fact, Posting, fact_type
 from ledger.rating.lines import Counters, Line
+from ledger.wire import Instant
 
 HoldReason = Literal[
     "backwards", "leap", "in-the-future", "out-of-range", "conflicting", "overlapping", "unoccupied", "no-terms"
@@ -23,17 +23,20 @@ class Source(msgspec.Struct, frozen=True, gc=False):
 
     partition: int
     message_offset: int
-    published_at: datetime
+    published_at: Instant
     collector: str
     sequence: int
 
 
 class Episode(msgspec.Struct, frozen=True, gc=False):
-    """An open run of bad readings of a register; while it lasts, the leap allowance does not grow (design I8)."""
+    """An open run of bad readings of a register: why, and the worst of them (design I8).
+
+    `allowance_milliwh` is what a leap's episode lets pass at most, however long it lasts; −1 where it is no leap.
+    """
 
     reason: str
     reading: UUID
-    opened_at: datetime
+    opened_at: Instant
     register_milliwh: int
     allowance_milliwh: int
 
@@ -47,7 +50,7 @@ class MeterState(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
     meter: str = ""
     account: str = ""
-    billed_to: datetime | None = None
+    billed_to: Instant | None = None
     register_milliwh: int | None = None
     counters: Counters = Counters()
     covered: tuple[tuple[int, int], ...] = ()
@@ -65,8 +68,8 @@ class UsageDebited(Fact, frozen=True, kw_only=True):
     account: str
     meter: str
     reading: UUID
-    started_at: datetime
-    ended_at: datetime
+    started_at: Instant
+    ended_at: Instant
     opening_milliwh: int | None = None
     closing_milliwh: int | None = None
     usage_milliwh: int
@@ -85,7 +88,8 @@ class UsageDebited(Fact, frozen=True, kw_only=True):
 class ReadingHeld(Fact, frozen=True, kw_only=True):
     """A reading that is not billed: why, in words, and the energy it claims beyond what is billed.
 
-    The first of a run opens an episode; later ones of the same run are counted, not recorded.
+    The first of a run opens an episode; later ones of the same run are counted, not recorded. One that is worse
+    (the first leap, or a lesser leap that waiting would make believable) is recorded and takes the episode over.
     """
 
     supply: str
@@ -93,7 +97,7 @@ class ReadingHeld(Fact, frozen=True, kw_only=True):
     reading: UUID
     reason: HoldReason
     detail: str
-    read_at: datetime
+    read_at: Instant
     claimed_milliwh: int
     quality: str
     profile: str

@@ -14,8 +14,8 @@ import msgspec
 
 from ledger.domain import intervals
 from ledger.domain.event import Event, Fact
-from ledger.domain.judging import Bad, allowance_milliwh, judged
-from ledger.domain.meter import Episode, HoldReason, MeterState, ReadingHeld, Source, UsageDebited
+from ledger.domain.judging import AWAITED, Bad, frozen_allowance_milliwh, is_counted_in, judged
+from ledger.domain.meter import Episode, MeterState, ReadingHeld, Source, UsageDebited
 from ledger.domain.postings import debit_postings
 from ledger.domain.snapshot import PricingSnapshot
 from ledger.domain.supply import MeterInstalled, Supply, SupplyOccupied
@@ -24,10 +24,6 @@ from ledger.rating.rate import CompiledTariff, rate
 from ledger.rating.segment import segment
 from ledger.values.identity import reading_id
 from ledger.wire import IntervalReading, RegisterReading
-
-# Held not because the reading is bad, but because nothing says yet who pays for it, or how much: the next reading
-# bills the whole span once that is known, so these neither freeze the leap allowance nor outlast their cause.
-_AWAITED: tuple[HoldReason, ...] = ("unoccupied", "no-terms")
 
 
 @dataclass(slots=True)
@@ -64,14 +60,22 @@ def take_register(draft: Draft, metering: Metering, supply: Supply, reading: Reg
     meter = _installed(supply)
     occupancy = supply.occupancy_at(reading.read_at)
     taker = _Taker(draft, metering, supply, meter, source)
-    if occupancy is None:
-        taker.hold(_evidence(reading), Bad("unoccupied", f"no account occupies {supply.code} at this time"))
+    if occupancy is None and metering.state.billed_to is None:
+        bad = Bad("unoccupied", f"no account occupies {supply.code} at this time")
+        taker.hold(_evidence(reading), bad, since=reading.read_at)
         return
-    _begin(metering, meter, occupancy)
+    if occupancy is not None:
+        _begin(metering, meter, occupancy)
     since = _billed_to(metering)
-    if reading.read_at <= since:
-        if reading.read_at == since and reading.import_milliwh != metering.state.register_milliwh:
-            taker.hold(_evidence(reading), Bad("conflicting", "another register was read at this very time"))
+    if occupancy is None or reading.read_at <= since:
+        last = metering.state.register_milliwh
+        if reading.read_at == since and reading.import_milliwh != last:
+            bad = Bad(
+                "conflicting",
+                f"register {reading.import_milliwh} mWh, but {last} mWh at this very time",
+                max(reading.import_milliwh - (last or 0), 0),
+            )
+            taker.hold(_evidence(reading), bad, since=since)
         else:
             metering.superseded += 1
             metering.is_seen_dirty = True
@@ -80,7 +84,7 @@ def take_register(draft: Draft, metering: Metering, supply: Supply, reading: Reg
         reading=reading, meter=meter, state=metering.state, since=since, published_at=source.published_at
     )
     if isinstance(verdict, Bad):
-        taker.hold(_evidence(reading), verdict)
+        taker.hold(_evidence(reading), verdict, since=since)
     elif verdict.usage_milliwh == 0:
         metering.seen_at = reading.read_at
         metering.is_seen_dirty = True
@@ -165,7 +169,7 @@ class _Taker:
         if rated is None:
             bad = Bad("no-terms", f"{self.supply.code} has no tariff in force for all of this time", usage_milliwh)
             if evidence.covers is None:
-                self.hold(evidence, bad)
+                self.hold(evidence, bad, since=start)
             else:
                 self.hold_interval(evidence, bad)
             return
@@ -177,7 +181,7 @@ class _Taker:
             register_milliwh=evidence.register_milliwh,
             counters=counters,
             covered=intervals.covering(state.covered, evidence.covers),
-            episode=None if state.episode is not None and state.episode.reason in _AWAITED else state.episode,
+            episode=None if state.episode is not None and state.episode.reason in AWAITED else state.episode,
         )
         fact = UsageDebited(
             supply=self.supply.code,
@@ -202,19 +206,18 @@ class _Taker:
         )
         self._append(fact, after)
 
-    def hold(self, evidence: _Evidence, bad: Bad) -> None:
-        """Draft a held register reading, or count it where its episode is open already."""
-        if self.metering.state.episode is not None:
+    def hold(self, evidence: _Evidence, bad: Bad, *, since: datetime) -> None:
+        """Draft a held register reading, or count it where an episode is open that covers it."""
+        if is_counted_in(self.metering.state.episode, bad):
             self.metering.held += 1
             self.metering.is_seen_dirty = True
             return
-        span = evidence.read_at - (self.metering.state.billed_to or evidence.read_at)
         episode = Episode(
             reason=bad.reason,
             reading=evidence.reading,
             opened_at=evidence.read_at,
             register_milliwh=evidence.register_milliwh or 0,
-            allowance_milliwh=-1 if bad.reason in _AWAITED else allowance_milliwh(self.meter, span),
+            allowance_milliwh=frozen_allowance_milliwh(self.meter, bad, evidence.read_at - since),
         )
         self._append_hold(evidence, bad, msgspec.structs.replace(self.metering.state, episode=episode))
 
