@@ -4,12 +4,30 @@ from datetime import datetime
 
 import msgspec
 
+# Beside the current one: a load profile's gaps are filled within two months or by hand.
+PERIODS_KEPT = 2
+
 
 class Counters(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
-    """What pricing remembers of an occupancy's billing period: its local name, and milliwatt-hours so far."""
+    """What pricing remembers of an occupancy's billing period: its local name, and milliwatt-hours so far.
+
+    `others` are the periods rated before it, oldest first: an interval may fill a gap of last month's, and neither
+    month may lose its place then. Periods older than these start anew.
+    """
 
     period: str = ""
     energy_milliwh: int = 0
+    others: tuple[tuple[str, int], ...] = ()
+
+    def turned_to(self, period: str) -> "Counters":
+        """Return the counters of another period, with this one kept among the others."""
+        if period == self.period:
+            return self
+        known = dict(self.others)
+        if self.period:
+            known[self.period] = self.energy_milliwh
+        energy_milliwh = known.pop(period, 0)
+        return Counters(period, energy_milliwh, tuple(sorted(known.items())[-PERIODS_KEPT:]))
 
 
 class Atom(msgspec.Struct, frozen=True, gc=False):

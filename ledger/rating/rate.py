@@ -57,14 +57,15 @@ def compile_tariff(tariff: Tariff, *, version: int) -> CompiledTariff:
 
 
 def rate(compiled: CompiledTariff, counters: Counters, atoms: Sequence[Atom]) -> Rated:
-    """Rate atoms in order; counters of another billing period start anew.
+    """Rate atoms in order, each against the counters of its own billing period.
 
     Energies are integer milliwatt-hours, amounts integer micro-units. Atoms that no tariff boundary parts are
     summed into one line per component and period.
     """
     lines: list[Line] = []
     for period, energy_milliwh in _by_period(atoms):
-        before = counters.energy_milliwh if counters.period == period else 0
+        counters = counters.turned_to(period)
+        before = counters.energy_milliwh
         after = before + energy_milliwh
         amounts: dict[str, int] = {}
         for component in compiled.components:
@@ -83,7 +84,7 @@ def rate(compiled: CompiledTariff, counters: Counters, atoms: Sequence[Atom]) ->
                     rule=component.rule,
                 )
             )
-        counters = Counters(period, after)
+        counters = Counters(period, after, counters.others)
     return Rated(lines, counters)
 
 
