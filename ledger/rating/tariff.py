@@ -20,6 +20,7 @@ The file::
     on = ["energy"]
 """
 
+import re
 import tomllib
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -28,6 +29,15 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from ledger.values.errors import InvalidValue
+
+# Components become codes of the books and of reports.
+_COMPONENT = re.compile(r"[a-z][a-z0-9-]{0,39}")
+# An account of the books beside which taxes are booked: a tax of this name would be the consumers' money.
+_RESERVED = frozenset({"prepayment"})
+_CURRENCY = re.compile(r"[A-Z]{3}")
+# Amounts stay far inside what the books hold, and an exponent cannot make a number of a million digits.
+_LARGEST = Decimal(10) ** 9
+_FINEST_EXPONENT = -12
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +99,14 @@ class _Reader:
                 self.errors.append(f"{key} is {document.get(key)!r}; this version knows {value!r} only")
         code = self._text(document, "code", "code")
         currency = self._text(document, "currency", "currency")
+        if currency and not _CURRENCY.fullmatch(currency):
+            self.errors.append(f"currency is {currency!r}; use its ISO 4217 code, such as 'CNY'")
         zone = self._zone(document)
-        charges = [self._charge(row, f"charges[{n}]") for n, row in enumerate(document.get("charges", []), 1)]
+        charges = [self._charge(row, place) for place, row in self._tables(document, "charges")]
         if not charges:
             self.errors.append("charges: there is none; add at least one [[charges]] table")
         known = {charge.component for charge in charges if charge}
-        taxes = [self._tax(row, f"taxes[{n}]", known) for n, row in enumerate(document.get("taxes", []), 1)]
+        taxes = [self._tax(row, place, known) for place, row in self._tables(document, "taxes")]
         names = [item.component for item in (*charges, *taxes) if item]
         for name in sorted({name for name in names if names.count(name) > 1}):
             self.errors.append(f"component {name!r} is there more than once; give each its own name")
@@ -112,20 +124,20 @@ class _Reader:
         self._only(row, place, {"component", "kind", "price_per_kwh"})
         if row.get("kind") != "flat":
             self.errors.append(f"{place}.kind is {row.get('kind')!r}; this version knows 'flat' only")
-        component = self._text(row, "component", f"{place}.component")
+        component = self._component(row, place)
         price = self._decimal(row, "price_per_kwh", f"{place}.price_per_kwh")
         return FlatCharge(component=component, price_per_kwh=price) if price is not None else None
 
     def _tax(self, row: dict[str, Any], place: str, known: set[str]) -> Tax | None:
         self._only(row, place, {"component", "percent", "on"})
-        component = self._text(row, "component", f"{place}.component")
+        component = self._component(row, place)
         percent = self._decimal(row, "percent", f"{place}.percent")
         bases = row.get("on")
         if not isinstance(bases, list) or not bases:
             self.errors.append(f"{place}.on is missing; list the components that are taxed")
             bases = []
         for base in bases:
-            if base not in known:
+            if not isinstance(base, str) or base not in known:
                 self.errors.append(f"{place}.on names {base!r}, which is no charge; known: {sorted(known)}")
         return Tax(component=component, percent=percent, on=tuple(bases)) if percent is not None else None
 
@@ -136,6 +148,22 @@ class _Reader:
         except (KeyError, ValueError, OSError):
             self.errors.append(f"time_zone {name!r} is unknown; use an IANA name such as 'Asia/Shanghai'")
             return None
+
+    def _tables(self, document: dict[str, Any], key: str) -> list[tuple[str, dict[str, Any]]]:
+        """Return the tables of a list with their places, the first being 1."""
+        rows = document.get(key, [])
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            self.errors.append(f"{key} is {rows!r}; write [[{key}]] tables")
+            return []
+        return [(f"{key}[{number}]", row) for number, row in enumerate(rows, 1)]
+
+    def _component(self, row: dict[str, Any], place: str) -> str:
+        name = self._text(row, "component", f"{place}.component")
+        if name and (name in _RESERVED or not _COMPONENT.fullmatch(name)):
+            self.errors.append(
+                f"{place}.component {name!r} is reserved or no name; use letters, digits and -, as in 'energy'"
+            )
+        return name
 
     def _text(self, row: dict[str, Any], key: str, place: str) -> str:
         value = row.get(key)
@@ -152,14 +180,21 @@ class _Reader:
                 number = Decimal(value)
             except InvalidOperation:
                 number = Decimal("NaN")
-            if number.is_finite() and number >= 0:
+            if number.is_finite() and 0 <= number <= _LARGEST and _exponent(number) >= _FINEST_EXPONENT:
                 return number
-        self.errors.append(f'{place} is {value!r}; give a decimal that is not negative in quotes, such as "0.64"')
+        self.errors.append(
+            f'{place} is {value!r}; give a decimal in quotes, 0 to 1000000000 with at most 12 places, as in "0.64"'
+        )
         return None
 
     def _only(self, row: dict[str, Any], place: str, known: set[str]) -> None:
         for key in sorted(set(row) - known):
             self.errors.append(f"{place + '.' if place else ''}{key} is not known; known: {sorted(known)}")
+
+
+def _exponent(number: Decimal) -> int:
+    exponent = number.as_tuple().exponent
+    return exponent if isinstance(exponent, int) else _FINEST_EXPONENT - 1
 
 
 _FIXED = {"billing_period": "month", "prices": "tax-exclusive", "tax_point": "supply"}
