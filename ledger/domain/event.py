@@ -1,12 +1,13 @@
 """Facts and events: a fact is what happened, an event is a fact at its place in a stream."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
 import msgspec
 from eventsourcing.utils import register_topic
+
+from ledger.wire import Instant
 
 
 class Fact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -15,7 +16,7 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
     # The topic is schema: stored with every event, never changed. A new shape gets a new version and an upcaster.
     topic: ClassVar[str] = ""
 
-    recorded_at: datetime
+    recorded_at: Instant
 
 
 class Posting(msgspec.Struct, frozen=True, array_like=True, gc=False):

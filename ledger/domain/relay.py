@@ -5,12 +5,11 @@ A supply may be closed only when no lock is set. Written inside the gate: locks 
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
 from ledger.domain.event import Fact, fact_type
-from ledger.wire import RelayAction, RelayOutcome
+from ledger.wire import Instant, RelayAction, RelayOutcome
 
 LockCause = Literal["credit", "over-power", "safety", "maintenance", "tamper", "vacancy", "operator"]
 Readback = Literal["open", "closed", "unknown"]
@@ -77,8 +76,8 @@ class OrderIssued(Fact, frozen=True, kw_only=True):
     account: str
     balance_micros: int
     ledger_position: int
-    issued_at: datetime
-    expires_at: datetime
+    issued_at: Instant
+    expires_at: Instant
     signature: str
 
 
@@ -91,7 +90,7 @@ class OrderConcluded(Fact, frozen=True, kw_only=True):
     sequence: int
     outcome: RelayOutcome
     readback: Readback
-    concluded_at: datetime
+    concluded_at: Instant
     detail: str = ""
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Literal
 
 from ledger.domain.event import Fact, fact_type
+from ledger.wire import Instant
 
 
 @fact_type("supply.registered/1")
@@ -32,7 +33,7 @@ class MeterInstalled(Fact, frozen=True, kw_only=True):
     supply: str
     meter: str
     profile: str
-    installed_at: datetime
+    installed_at: Instant
     opening_milliwh: int
     max_power_w: int
     modulus_milliwh: int = 0
@@ -46,7 +47,7 @@ class SupplyOccupied(Fact, frozen=True, kw_only=True):
 
     supply: str
     account: str
-    occupied_from: datetime
+    occupied_from: Instant
     opening_milliwh: int
 
 
@@ -56,7 +57,7 @@ class TermsAssigned(Fact, frozen=True, kw_only=True):
 
     supply: str
     tariff: str
-    effective_from: datetime
+    effective_from: Instant
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from functools import lru_cache
 from ledger.domain.event import Fact, fact_type
 from ledger.rating.rate import CompiledTariff, compile_tariff
 from ledger.rating.tariff import parse_tariff
+from ledger.wire import Instant
 
 
 @fact_type("tariff.published/1")
@@ -15,7 +16,7 @@ class TariffPublished(Fact, frozen=True, kw_only=True):
 
     tariff: str
     version: int
-    effective_from: datetime
+    effective_from: Instant
     text: str
     note: str
 

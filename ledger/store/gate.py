@@ -11,6 +11,7 @@ from typing import Any
 
 from eventsourcing.persistence import StoredEvent
 from psycopg import Connection, Cursor
+from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow, tuple_row
 
 from ledger.store.copying import COPY_EVENTS, copied
@@ -24,8 +25,10 @@ _LOCK_TIMEOUT_S = 30
 # A process that is stopped, or whose machine is gone, while it holds the gate must not hold up everybody's money.
 _IDLE_TIMEOUT_S = 10
 
-_SET_TIMEOUTS = (
-    f"SELECT set_config('lock_timeout', '{_LOCK_TIMEOUT_S}s', true),"
+# An acknowledged commit must survive a crash, whatever the server's or a role's default says.
+_SET_UP = (
+    "SELECT set_config('synchronous_commit', 'on', true),"
+    f" set_config('lock_timeout', '{_LOCK_TIMEOUT_S}s', true),"
     f" set_config('idle_in_transaction_session_timeout', '{_IDLE_TIMEOUT_S}s', true)"
 )
 
@@ -63,10 +66,12 @@ class Gate:
 def gated(connection: Connection[Any]) -> Iterator[Gate]:
     """Take the gate in a transaction of its own; commit when the block ends, roll back where it raises.
 
-    The connection must be in autocommit mode, as this opens and ends the transaction.
+    Raises RuntimeError for a connection in the middle of a transaction: the block's end would not commit then.
     """
+    if connection.info.transaction_status != TransactionStatus.IDLE:
+        raise RuntimeError("the gate opens and ends its own transaction; this connection is in one already")
     with connection.transaction(), connection.cursor(row_factory=tuple_row) as cursor:
-        cursor.execute(_SET_TIMEOUTS, prepare=True)
+        cursor.execute(_SET_UP, prepare=True)
         cursor.execute("SELECT head, control_head FROM ledger.gate FOR UPDATE", prepare=True)
         row = cursor.fetchone()
         if row is None:

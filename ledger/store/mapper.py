@@ -8,7 +8,7 @@ from eventsourcing.persistence import Mapper, StoredEvent
 
 from ledger.domain import account, meter, relay, site, supply, tariff  # noqa: F401 - importing registers their facts
 from ledger.domain.event import FACTS, Event, Fact
-from ledger.values.errors import LedgerError
+from ledger.values.errors import InvalidValue, LedgerError
 
 _encode = msgspec.json.Encoder().encode
 _decoders: dict[str, "msgspec.json.Decoder[Fact]"] = {
@@ -36,14 +36,31 @@ def fact_of(topic: str, state: bytes) -> Fact:
         raise UnknownFact(f"an event of topic {topic!r} cannot be read ({error}); run `wattledger audit`") from None
 
 
+def _readable(event: Event) -> StoredEvent:
+    """Return the event as it is stored; raises InvalidValue where nobody could read it again.
+
+    Types are checked when bytes are decoded only, and what is stored stays: a time without a zone or a mode that does
+    not exist would stop every reader of the log for good. NUL is what PostgreSQL's jsonb cannot hold.
+    """
+    topic = event.fact.topic
+    try:
+        row = stored(event)
+        _decoders[topic].decode(row.state)
+    except (msgspec.DecodeError, UnicodeEncodeError, OverflowError) as error:
+        raise InvalidValue(f"{topic} cannot be stored: {error}") from None
+    if rb"\u0000" in row.state:
+        raise InvalidValue(f"{topic} cannot be stored: a text holds the character NUL; leave it out")
+    return row
+
+
 class FactMapper(Mapper[UUID]):
     """The library's mapper, on our facts."""
 
     def to_stored_event(self, domain_event: DomainEventProtocol[UUID]) -> StoredEvent:
-        """Return the event as it is stored."""
+        """Return the event as it is stored; raises InvalidValue for what could not be read again."""
         if not isinstance(domain_event, Event):
             raise TypeError(f"the ledger stores ledger.domain.event.Event, not {type(domain_event).__name__}")
-        return stored(domain_event)
+        return _readable(domain_event)
 
     def to_domain_event(self, stored_event: StoredEvent) -> Event:
         """Return the stored event as it was; raises UnknownFact."""
