@@ -81,14 +81,15 @@ class Ledger(Application[UUID]):
             return int(row["position"])
         before = row["content"]
         names = sorted(set(before) | set(command.content))
-        differences = [
+        differences = "; ".join(
             f"{name} was {before.get(name)!r}, is {command.content.get(name)!r}"
             for name in names
             if before.get(name) != command.content.get(name)
-        ]
+        )
         raise Conflict(
-            f"idempotency key {command.key!r} was used before with other content ({'; '.join(differences)});"
-            " use a new key for a new command"
+            f"idempotency key {command.key!r} was used before with other content ({differences});"
+            " use a new key for a new command",
+            differences=differences,
         )
 
 

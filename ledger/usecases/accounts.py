@@ -1,6 +1,7 @@
 """Accounts: open one, top it up."""
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,13 +12,17 @@ from ledger.domain.event import Event
 from ledger.domain.postings import top_up_postings
 from ledger.store.application import Ledger
 from ledger.store.command import Command
-from ledger.usecases.attempt import appended
+from ledger.usecases.attempt import appended, appended_once
 from ledger.usecases.codes import checked_code
 from ledger.values.errors import InvalidValue, NotFound, Refused
 from ledger.values.identity import account_stream
 
 # A top-up beyond this is a slip of the keyboard; it is a thousand times a large household's yearly bill.
 MAX_TOP_UP_MICROS = 10_000_000 * 1_000_000
+
+
+_HASH = re.compile(r"[0-9a-f]{64}")
+_CURRENCY = re.compile(r"[A-Z]{3}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +36,9 @@ class ToppedUp:
 def open_account(ledger: Ledger, *, account: str, site: str, currency: str, now: datetime) -> int:
     """Open an account and return the position; raises Refused where it is open already."""
     checked_code(account, what="account")
+    checked_code(site, what="site")
+    if not _CURRENCY.fullmatch(currency):
+        raise InvalidValue(f"currency {currency!r} is no ISO 4217 code; use three capitals, such as 'CNY'")
     stream = account_stream(account)
 
     def decide() -> Sequence[Event]:
@@ -61,8 +69,13 @@ def top_up(
     """
     if not 0 < amount_micros <= MAX_TOP_UP_MICROS:
         raise InvalidValue(f"amount {amount_micros} micro-units is not between 1 and {MAX_TOP_UP_MICROS}")
-    if not 1 <= len(key) <= 200:
-        raise InvalidValue(f"idempotency key {key!r} has {len(key)} characters; give 1 to 200, new for each top-up")
+    if not (1 <= len(key) <= 200 and key.isprintable()):
+        raise InvalidValue(
+            f"idempotency key {key!r} is not 1 to 200 printable characters; give such a key, new for each top-up"
+        )
+    if reference_hash and not _HASH.fullmatch(reference_hash):
+        # What is refused is not shown: it may be the reference itself.
+        raise InvalidValue("reference_hash is not 64 hexadecimal digits; give the keyed hash, never the reference")
     checked_code(channel, what="channel")
     stream = account_stream(account)
     command = Command(
@@ -74,8 +87,6 @@ def top_up(
             "reference_hash": reference_hash,
         },
     )
-    if (position := ledger.earlier(command)) is not None:
-        return ToppedUp(position, is_repeat=True)
 
     def decide() -> Sequence[Event]:
         state, version = ledger.folded(stream, account_stream_of.evolve, None)
@@ -91,7 +102,7 @@ def top_up(
         )
         return [Event(stream, version + 1, fact)]
 
-    return ToppedUp(appended(ledger, decide, command=command), is_repeat=False)
+    return ToppedUp(*appended_once(ledger, decide, command=command))
 
 
 def _known(state: Account | None, account: str) -> Account:

@@ -12,14 +12,16 @@ from ledger.usecases.attempt import appended
 from ledger.usecases.codes import checked_code
 from ledger.values.errors import InvalidValue
 from ledger.values.identity import site_stream
+from ledger.values.instants import in_utc
 
 
 def checked_reconnection(text: str) -> Reconnection:
     """Return the mode; raises InvalidValue where it is none."""
     try:
-        return msgspec.convert(text, Reconnection)
+        reconnection: Reconnection = msgspec.convert(text, Reconnection)
     except msgspec.ValidationError:
         raise InvalidValue(f"reconnection {text!r} is not known; use automatic, confirm or arm") from None
+    return reconnection
 
 
 def change_site_settings(
@@ -33,6 +35,7 @@ def change_site_settings(
 ) -> int:
     """Set a site's reconnection mode and the balance below which it warns (micro-units), from an instant on."""
     checked_code(site, what="site")
+    effective_from = in_utc(effective_from)
     stream = site_stream(site)
 
     def decide() -> Sequence[Event]:

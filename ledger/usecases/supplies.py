@@ -1,21 +1,27 @@
 """Supply points: register one, install its meter, let an account occupy it, assign its tariff."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Literal
 
 from ledger.domain import account as account_stream_of
 from ledger.domain import supply as supply_stream_of
 from ledger.domain import tariff as tariff_stream_of
+from ledger.domain.account import Account
 from ledger.domain.event import Event, Fact
 from ledger.domain.supply import MeterInstalled, Supply, SupplyOccupied, SupplyRegistered, TermsAssigned
+from ledger.domain.tariff import TariffHistory, compiled
 from ledger.store.application import Ledger
 from ledger.store.command import Command
 from ledger.usecases.attempt import appended
 from ledger.usecases.codes import checked_code
 from ledger.values.errors import Conflict, InvalidValue, NotFound, Refused
 from ledger.values.identity import account_stream, supply_stream, tariff_stream
+from ledger.values.instants import in_utc
+
+# A gigawatt: a slip of units, not a supply point.
+MAX_POWER_W = 10**9
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +74,9 @@ def install_meter(
     installed elsewhere, InvalidValue for registers or powers that cannot be.
     """
     checked_code(meter.serial, what="meter")
-    if meter.max_power_w <= 0:
-        raise InvalidValue(f"max_power_w {meter.max_power_w} is not above zero; give what the supply can carry")
-    if opening_milliwh < 0 or (meter.modulus_milliwh and opening_milliwh >= meter.modulus_milliwh):
-        raise InvalidValue(f"opening register {opening_milliwh} mWh is outside 0 to {meter.modulus_milliwh} mWh")
+    _check_meter(meter)
+    _check_register(opening_milliwh, meter.modulus_milliwh)
+    installed_at = in_utc(installed_at)
 
     def fact(state: Supply) -> Fact:
         if state.meter is not None:
@@ -90,11 +95,14 @@ def install_meter(
         )
 
     # The key keeps one meter from measuring two supply points, which are two streams and two consistency boundaries.
-    command = Command(key=f"meter/{meter.serial}", content={"supply": supply})
+    content = {"supply": supply, "installed_at": installed_at.isoformat(), "opening_milliwh": str(opening_milliwh)}
+    content |= {field.name: str(getattr(meter, field.name)) for field in fields(meter)}
     try:
-        return _appended(ledger, supply, fact, command=command)
-    except Conflict:
-        raise Refused(f"meter {meter.serial!r} is installed at another supply point; check the serial") from None
+        return _appended(ledger, supply, fact, command=Command(key=f"meter/{meter.serial}", content=content))
+    except Conflict as conflict:
+        raise Refused(
+            f"meter {meter.serial!r} is installed already, and differently: {conflict.differences}; check the serial"
+        ) from None
 
 
 def occupy(
@@ -102,18 +110,27 @@ def occupy(
 ) -> int:
     """Let an account pay for a vacant supply point from an instant and a register on.
 
-    Raises NotFound for an unknown supply point or account, Refused where there is no meter or an occupant.
+    Raises NotFound for an unknown supply point or account, Refused where there is no meter, an occupant or a tariff
+    in another currency, InvalidValue for a register that cannot be.
     """
-    if ledger.folded(account_stream(account), account_stream_of.evolve, None)[0] is None:
+    payer = ledger.folded(account_stream(account), account_stream_of.evolve, None)[0]
+    if payer is None:
         raise NotFound(f"there is no account {account!r}; open it first, or check the code")
+    occupied_from = in_utc(occupied_from)
 
     def fact(state: Supply) -> Fact:
         if state.meter is None:
             raise Refused(f"supply point {supply!r} has no meter; install one first")
         if state.occupancies:
             raise Refused(f"supply point {supply!r} is occupied by {state.occupancies[-1].account!r}")
+        _check_register(opening_milliwh, state.meter.modulus_milliwh)
         if state.meter.opening_milliwh > opening_milliwh and not state.meter.modulus_milliwh:
-            raise InvalidValue(f"opening register {opening_milliwh} mWh is below the meter's at its installation")
+            raise InvalidValue(
+                f"opening register {opening_milliwh} mWh is below the meter's at its installation,"
+                f" {state.meter.opening_milliwh} mWh; read it again"
+            )
+        for terms in state.terms:
+            _check_currency(payer, _tariff(ledger, terms.tariff))
         return SupplyOccupied(
             supply=supply,
             account=account,
@@ -126,19 +143,62 @@ def occupy(
 
 
 def assign_tariff(ledger: Ledger, *, supply: str, tariff: str, effective_from: datetime, now: datetime) -> int:
-    """Price a supply point by a tariff from an instant on; raises NotFound for an unknown supply point or tariff."""
-    if ledger.folded(tariff_stream(tariff), tariff_stream_of.evolve, None)[0] is None:
-        raise NotFound(f"there is no tariff {tariff!r}; publish it first, or check the code")
+    """Price a supply point by a tariff from an instant on.
+
+    That is at or after the newest terms, or before the first: what was held for want of terms can then be billed.
+    Raises NotFound for an unknown supply point or tariff, Refused for an instant between, or where the occupying
+    account is in another currency.
+    """
+    history = _tariff(ledger, tariff)
+    effective_from = in_utc(effective_from)
 
     def fact(state: Supply) -> Fact:
-        if state.terms and state.terms[-1].effective_from > effective_from:
+        if state.terms and state.terms[0].effective_from <= effective_from < state.terms[-1].effective_from:
             raise Refused(
-                f"supply point {supply!r} has terms from {state.terms[-1].effective_from.isoformat()} already;"
-                " assign later ones"
+                f"supply point {supply!r} has terms from {state.terms[-1].effective_from.isoformat()} already,"
+                f" these would start at {effective_from.isoformat()}; assign later ones"
             )
+        for occupancy in state.occupancies:
+            payer = ledger.folded(account_stream(occupancy.account), account_stream_of.evolve, None)[0]
+            if payer is not None:
+                _check_currency(payer, history)
         return TermsAssigned(supply=supply, tariff=tariff, effective_from=effective_from, recorded_at=now)
 
     return _appended(ledger, supply, fact)
+
+
+def _check_meter(meter: MeterFacts) -> None:
+    if not 0 < meter.max_power_w <= MAX_POWER_W:
+        raise InvalidValue(
+            f"max_power_w {meter.max_power_w} is not between 1 and {MAX_POWER_W}; give what the supply can carry"
+        )
+    if not 0 <= meter.modulus_milliwh < 2**62:
+        raise InvalidValue(f"modulus {meter.modulus_milliwh} mWh is no register's; give where it rolls over, or 0")
+    if not 0 <= meter.resolution_milliwh < 2**62:
+        raise InvalidValue(f"resolution {meter.resolution_milliwh} mWh is no register's; give one step of it")
+
+
+def _check_register(register_milliwh: int, modulus_milliwh: int) -> None:
+    largest = (modulus_milliwh or 2**62) - 1
+    if not 0 <= register_milliwh <= largest:
+        raise InvalidValue(f"opening register {register_milliwh} mWh is outside 0 to {largest} mWh; read it again")
+
+
+def _tariff(ledger: Ledger, tariff: str) -> TariffHistory:
+    history = ledger.folded(tariff_stream(tariff), tariff_stream_of.evolve, None)[0]
+    if history is None:
+        raise NotFound(f"there is no tariff {tariff!r}; publish it first, or check the code")
+    return history
+
+
+def _check_currency(payer: Account, history: TariffHistory) -> None:
+    """A debit carries no currency: prices in one must not be taken from money in another."""
+    currency = compiled(history.versions[-1].text, history.versions[-1].version).tariff.currency
+    if currency != payer.currency:
+        raise Refused(
+            f"tariff {history.code!r} is in {currency}, account {payer.code!r} in {payer.currency};"
+            " use a tariff or an account in the same currency"
+        )
 
 
 def _appended(ledger: Ledger, supply: str, fact: Callable[[Supply], Fact], *, command: Command | None = None) -> int:

@@ -5,34 +5,34 @@ from datetime import datetime
 
 from ledger.domain import tariff as tariff_stream_of
 from ledger.domain.event import Event
-from ledger.domain.tariff import TariffPublished
-from ledger.rating.tariff import parse_tariff
+from ledger.domain.tariff import TariffHistory, TariffPublished, compiled
+from ledger.rating.tariff import Tariff, parse_tariff
 from ledger.store.application import Ledger
 from ledger.usecases.attempt import appended
 from ledger.usecases.codes import checked_code
 from ledger.values.errors import Refused
 from ledger.values.identity import tariff_stream
+from ledger.values.instants import in_utc
 
 
 def publish_tariff(ledger: Ledger, *, text: str, effective_from: datetime, note: str, now: datetime) -> int:
     """Publish a tariff file's text as the next version, in force from an instant on; return the version.
 
-    Raises InvalidValue for a wrong file (naming every error) or code, Refused where the version would start before
-    one that is published already.
+    It takes effect at or after the newest version, or before the first: what was held for want of a price can then
+    be billed. Raises InvalidValue for a wrong file (naming every error) or code, Refused for an instant between, or
+    where the currency or the time zone is not the earlier versions'.
     """
     tariff = parse_tariff(text)
     checked_code(tariff.code, what="tariff code")
+    effective_from = in_utc(effective_from)
     stream = tariff_stream(tariff.code)
     version = 0
 
     def decide() -> Sequence[Event]:
         nonlocal version
         history, events = ledger.folded(stream, tariff_stream_of.evolve, None)
-        if history is not None and history.versions[-1].effective_from > effective_from:
-            raise Refused(
-                f"tariff {tariff.code!r} has a version from {history.versions[-1].effective_from.isoformat()};"
-                " a new one must start later"
-            )
+        if history is not None:
+            _check_succession(history, tariff, effective_from)
         version = events + 1
         fact = TariffPublished(
             tariff=tariff.code,
@@ -46,3 +46,18 @@ def publish_tariff(ledger: Ledger, *, text: str, effective_from: datetime, note:
 
     appended(ledger, decide)
     return version
+
+
+def _check_succession(history: TariffHistory, tariff: Tariff, effective_from: datetime) -> None:
+    first, newest = history.versions[0], history.versions[-1]
+    if first.effective_from <= effective_from < newest.effective_from:
+        raise Refused(
+            f"tariff {tariff.code!r} has a version from {newest.effective_from.isoformat()}, this one would start at"
+            f" {effective_from.isoformat()}; let it start later"
+        )
+    earlier = compiled(newest.text, newest.version).tariff
+    if (tariff.currency, tariff.time_zone.key) != (earlier.currency, earlier.time_zone.key):
+        raise Refused(
+            f"tariff {tariff.code!r} is in {earlier.currency}, {earlier.time_zone.key} so far, this version in"
+            f" {tariff.currency}, {tariff.time_zone.key}; publish it under another code"
+        )

@@ -19,3 +19,7 @@ class Refused(LedgerError):
 
 class Conflict(LedgerError):
     """The same idempotency key came with other content; nothing was changed."""
+
+    def __init__(self, message: str, *, differences: str = "") -> None:
+        super().__init__(message)
+        self.differences = differences
