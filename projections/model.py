@@ -13,6 +13,11 @@ from ledger.store.log import Logged
 LIVE = "projections"
 
 
+def columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
+    """Turn rows into the arrays that `unnest` takes; there must be a row."""
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """A table of a read model and the columns that identify its rows."""

@@ -20,6 +20,9 @@ from projections.errors import DatabaseFailed
 
 log = structlog.get_logger(__name__)
 
+# The server's ending of an idle transaction is no OperationalError in psycopg, but the connection is as gone.
+_AWAY = (psycopg.OperationalError, psycopg.InterfaceError, errors.IdleInTransactionSessionTimeout)
+
 _CONNECT_TIMEOUT_S = 10
 _STAND_BY_S = 0.5
 _FIRST_PAUSE_S = 0.1
@@ -30,7 +33,8 @@ _LONGEST_PAUSE_S = 5.0
 class Work:
     """What a process does: `turn` does a bounded piece and tells whether there may be more to do at once.
 
-    `lock` is the advisory lock that makes it the only one; `channel` wakes it, as does `idle_s` without news.
+    `lock` is the advisory lock that makes it the only one; `channel` wakes it, as does `idle_s` without news. A
+    process that falls silent for `silence_s` (stopped, or its machine gone) loses its connection, and so its office.
     """
 
     name: LiteralString
@@ -40,10 +44,11 @@ class Work:
     begin: Callable[[Connection[TupleRow]], None]
     turn: Callable[[Connection[TupleRow]], bool]
     elected: Callable[[bool], None]
+    silence_s: int = 15
 
 
 def connect(url: str, *, name: str) -> Connection[TupleRow]:
-    """Connect in autocommit mode, with keepalives so that a lost server is noticed."""
+    """Connect in autocommit mode; over TCP, a server that vanished is noticed within half a minute."""
     return psycopg.connect(
         url,
         autocommit=True,
@@ -51,7 +56,8 @@ def connect(url: str, *, name: str) -> Connection[TupleRow]:
         application_name=f"wattledger {name}",
         keepalives_idle=10,
         keepalives_interval=5,
-        keepalives_count=3,
+        keepalives_count=4,
+        tcp_user_timeout=30_000,
     )
 
 
@@ -82,6 +88,7 @@ def keep_working(work: Work, *, url: str, stop: Event) -> None:
     while not stop.is_set():
         try:
             with connect(url, name=work.name) as connection, connect(url, name=f"{work.name} news") as news:
+                _limit_silence(connection, work.silence_s)
                 news.execute(SQL("LISTEN {}").format(Identifier(work.channel)))
                 if not _elected(work, connection, stop):
                     return
@@ -92,12 +99,17 @@ def keep_working(work: Work, *, url: str, stop: Event) -> None:
                 f"the database is not ready for {work.name} ({str(error).strip()}); run `wattledger migrate`,"
                 " and check the role in WATTLEDGER_DATABASE_URL"
             ) from error
-        except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+        except _AWAY as error:
             log.warning("PostgreSQL is away", process=work.name, error=str(error).strip(), again_in_s=pause_s)
             stop.wait(pause_s)
             pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
         finally:
             work.elected(False)
+
+
+def _limit_silence(connection: Connection[Any], silence_s: int) -> None:
+    for setting in ("idle_session_timeout", "idle_in_transaction_session_timeout"):
+        connection.execute("SELECT set_config(%s, %s, false)", (setting, f"{silence_s}s"))
 
 
 def _elected(work: Work, connection: Connection[Any], stop: Event) -> bool:

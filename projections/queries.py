@@ -74,7 +74,7 @@ class Debit:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """The whole in numbers, as the read models have it."""
+    """The whole in numbers, as the read models have it; `held_milliwh` is what open holds claim beyond the bills."""
 
     debits: int
     top_ups: int
@@ -128,7 +128,7 @@ FROM (SELECT coalesce(sum(debits), 0)::bigint AS debits, coalesce(sum(top_ups), 
         coalesce(sum(usage_milliwh), 0) AS usage_milliwh FROM projections.balances) AS b,
     (SELECT coalesce(sum(disconnections), 0)::bigint AS disconnections,
         coalesce(sum(reconnections), 0)::bigint AS reconnections FROM projections.relay) AS r,
-    (SELECT count(*) AS held_readings, coalesce(sum(claimed_milliwh), 0) AS held_milliwh
+    (SELECT count(*) AS held_readings, coalesce(sum(claimed_milliwh) FILTER (WHERE is_open), 0) AS held_milliwh
      FROM projections.held_readings) AS h
 """
 

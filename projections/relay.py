@@ -13,7 +13,7 @@ from ledger.domain.relay import OrderIssued, Relay
 from ledger.store.log import Logged
 from ledger.store.mapper import fact_of
 from ledger.values.identity import relay_stream
-from projections.model import LIVE, ReadModel, Table
+from projections.model import LIVE, ReadModel, Table, columns
 from projections.switching import Switching, switched
 
 RELAY_FACTS = (
@@ -91,7 +91,7 @@ def project(cursor: Cursor[Any], events: Sequence[Logged], schema: str) -> None:
         states[fact.supply] = switched(states[fact.supply], fact)
         positions[fact.supply] = position
     rows = [_row(states[supply], position) for supply, position in positions.items()]
-    cursor.execute(_UPSERT.format(schema=Identifier(schema)), [list(column) for column in zip(*rows, strict=True)])
+    cursor.execute(_UPSERT.format(schema=Identifier(schema)), columns(rows))
 
 
 def _row(switching: Switching, position: int) -> tuple[object, ...]:

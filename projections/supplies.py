@@ -8,7 +8,7 @@ from psycopg.sql import SQL, Identifier
 
 from ledger.domain.supply import MeterInstalled, SupplyOccupied, SupplyRegistered
 from ledger.store.log import Logged
-from projections.model import ReadModel, Table
+from projections.model import ReadModel, Table, columns
 
 _REGISTER = SQL("""
 INSERT INTO {schema}.supplies (supply, site, concentrator, building, room, meter, measures, position)
@@ -36,17 +36,13 @@ def project(cursor: Cursor[Any], events: Sequence[Logged], schema: str) -> None:
     names = {"schema": Identifier(schema)}
     if registered:
         rows = [(f.supply, f.site, f.concentrator, f.building, f.room, p) for f, p in registered]
-        cursor.execute(_REGISTER.format(**names), _columns(rows))
+        cursor.execute(_REGISTER.format(**names), columns(rows))
     if installed:
         meters = [(f.supply, f.meter, f.measures, p) for f, p in installed.values()]
-        cursor.execute(_INSTALL.format(**names), _columns(meters))
+        cursor.execute(_INSTALL.format(**names), columns(meters))
     if occupied:
         occupancies = [(f.supply, p, f.account, f.occupied_from) for f, p in occupied]
-        cursor.execute(_OCCUPY.format(**names), _columns(occupancies))
-
-
-def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
-    return [list(column) for column in zip(*rows, strict=True)]
+        cursor.execute(_OCCUPY.format(**names), columns(occupancies))
 
 
 MODEL = ReadModel("supplies", (Table("supplies", ("supply",)), Table("occupancies", ("supply", "position"))), project)

@@ -85,7 +85,8 @@ CREATE TABLE projections.sites (
     PRIMARY KEY (site, effective_from)
 );
 
--- Readings held instead of billed, one row per episode.
+-- Readings held instead of billed. One that opened an episode is open for as long as its supply is in that episode;
+-- an interval stands for itself.
 CREATE TABLE projections.held_readings (
     supply text NOT NULL,
     meter text NOT NULL,
@@ -94,9 +95,12 @@ CREATE TABLE projections.held_readings (
     detail text NOT NULL,
     read_at timestamptz NOT NULL,
     claimed_milliwh numeric(24, 0) NOT NULL,
+    opened_episode boolean NOT NULL,
+    is_open boolean NOT NULL,
     position bigint PRIMARY KEY
 );
 CREATE INDEX held_readings_supply_idx ON projections.held_readings (supply);
+CREATE INDEX held_readings_episode_idx ON projections.held_readings (supply) WHERE opened_episode AND is_open;
 
 -- The journal: every posting of every event, straight from the events, so that it cannot disagree with them.
 -- Micro-units are multiplied, not divided: numeric division rounds beyond sixteen digits.

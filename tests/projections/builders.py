@@ -11,7 +11,7 @@ from uuid import UUID
 from ledger.domain import chart
 from ledger.domain.account import AccountCredited, AccountOpened
 from ledger.domain.event import Event, Fact
-from ledger.domain.meter import MeterState, ReadingHeld, Source, UsageDebited
+from ledger.domain.meter import Episode, MeterState, ReadingHeld, Source, UsageDebited
 from ledger.domain.postings import debit_postings, top_up_postings
 from ledger.domain.relay import LockSet, OrderConcluded, OrderIssued
 from ledger.domain.site import Reconnection, SiteSettingsChanged
@@ -31,7 +31,13 @@ def source(*, published_at: datetime = START, offset: int = 0) -> Source:
 
 
 def usage_debited(
-    *, supply: str, account: str, amount_micros: int, usage_milliwh: int = 1_000_000, at: datetime = START
+    *,
+    supply: str,
+    account: str,
+    amount_micros: int,
+    usage_milliwh: int = 1_000_000,
+    episode: Episode | None = None,
+    at: datetime = START,
 ) -> UsageDebited:
     tax_micros = amount_micros // 6
     lines = [
@@ -60,7 +66,7 @@ def usage_debited(
         amount_micros=amount_micros,
         postings=debit_postings(account=account, lines=lines),
         source=source(published_at=at),
-        state=MeterState(),
+        state=MeterState(episode=episode),
         recorded_at=at,
     )
 
@@ -77,7 +83,15 @@ def topped_up(*, account: str, amount_micros: int, at: datetime = START) -> Acco
     )
 
 
-def reading_held(*, supply: str, claimed_milliwh: int = 7_000, at: datetime = START) -> ReadingHeld:
+def episode_of(supply: str, at: datetime) -> Episode:
+    """The episode that a held reading of this time opens."""
+    reading = identity.reading_id(meter=supply, registers="import", read_at=at)
+    return Episode(reason="backwards", reading=reading, opened_at=at, register_milliwh=0, allowance_milliwh=-1)
+
+
+def reading_held(
+    *, supply: str, claimed_milliwh: int = 7_000, opens_episode: bool = True, at: datetime = START
+) -> ReadingHeld:
     return ReadingHeld(
         supply=supply,
         meter=f"meter-of-{supply}",
@@ -90,7 +104,7 @@ def reading_held(*, supply: str, claimed_milliwh: int = 7_000, at: datetime = ST
         profile="acrel_ddsy1352",
         raw="",
         source=source(),
-        state=MeterState(),
+        state=MeterState(episode=episode_of(supply, at) if opens_episode else None),
         recorded_at=at,
     )
 
@@ -227,7 +241,10 @@ def a_busy_month(*, households: int = 4) -> list[Fact]:
             supply, account = f"flat-{number}", f"household-{number}"
             facts.append(topped_up(account=account, amount_micros=1_000_001 * (number + 1), at=at))
             facts.append(usage_debited(supply=supply, account=account, amount_micros=333_333 * (day + 1), at=at))
+        # Episodes open, are taken over, and end with the next day's debit; an interval stands for itself.
         facts.append(reading_held(supply="flat-0", at=at))
+        facts.append(reading_held(supply="flat-0", at=at + timedelta(hours=1)))
+        facts.append(reading_held(supply="flat-2", opens_episode=False, at=at))
         facts += _switched_off_and_on("flat-1", "household-1", first_version=5 * day + 1, at=at)
     facts.append(settings_changed(reconnection="confirm", at=START + timedelta(days=6)))
     return facts

@@ -231,6 +231,24 @@ def test_settings_hold_from_their_time_on(story: Story, estate: Estate, project:
     assert estate.kinds("flat-1")[3:] == ["warning-cleared", "lock-cleared credit"]
 
 
+@pytest.mark.parametrize(("now_micros", "later_micros"), [(5_000_000, 0), (0, 5_000_000)])
+def test_a_warning_threshold_holds_from_its_time_on(
+    story: Story, estate: Estate, project: Project, now_micros: int, later_micros: int
+) -> None:
+    _used_up(story, left_micros=3_000_000)
+    story.tell(
+        settings_changed(warning_balance_micros=now_micros),
+        settings_changed(warning_balance_micros=later_micros, effective_from=estate.now + HOUR),
+    )
+    project()
+    estate.decide()
+    assert estate.relay("flat-1").warned is (now_micros > 0)
+    estate.later(HOUR)
+    project()
+    estate.decide()
+    assert estate.relay("flat-1").warned is (later_micros > 0)
+
+
 def test_the_occupant_at_the_time_of_the_decision_counts(story: Story, estate: Estate, project: Project) -> None:
     _used_up(story)
     story.tell(

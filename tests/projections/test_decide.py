@@ -131,8 +131,11 @@ def test_what_was_read_before_an_order_does_not_count_as_its_fulfilment() -> Non
     # Opened, closed (result lost), to be opened again: "open" was read before the relay was closed.
     reopened = switched(cut_off(), order_issued("flat-1", "anna", "close", sequence=5, at=START))
     reopened = switched(reopened, order_issued("flat-1", "anna", "open", sequence=6, at=START))
-    assert reopened.relay.actual == "open"
-    assert decide(situation(0, reopened), now=LATER).order == Order("open", "no-credit")
+    unread = order_issued("flat-1", "anna", "open", sequence=6, at=START)
+    failed = switched(reopened, concluded(unread, "failed", readback="unknown", at=START))
+    for switching in (reopened, failed):
+        assert switching.relay.actual == "open"
+        assert decide(situation(0, switching), now=LATER).order == Order("open", "no-credit")
 
 
 def test_a_failed_cut_is_not_repeated_when_a_top_up_has_come() -> None:

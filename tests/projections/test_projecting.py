@@ -1,5 +1,6 @@
 import random
 from collections.abc import Sequence
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -20,6 +21,8 @@ from tests.projections.builders import (
     START,
     Story,
     a_busy_month,
+    episode_of,
+    reading_held,
     tariff_published,
     topped_up,
     usage_debited,
@@ -98,6 +101,11 @@ def test_money_beyond_sixteen_digits_is_exact(story: Story, finance: Connection[
     project()
     (balance,) = queries.balances(finance)
     assert balance.balance == Decimal("8123456789012.345678")
+    assert balance.credited == balance.balance
+    story.tell(usage_debited(supply="flat-1", account="anna", amount_micros=micros))
+    project()
+    (balance,) = queries.balances(finance)
+    assert (balance.balance, balance.debited) == (Decimal(0), balance.credited)
     rows = {row.code: row.amount for row in queries.trial_balance_at(finance, position=5).rows}
     assert rows["liabilities:prepayment"] == Decimal("-8123456789012.345678")
 
@@ -192,6 +200,45 @@ def test_latest_debits_are_named_with_account_and_amount(story: Story, finance: 
     assert [(row.supply, row.account, row.amount, row.recorded_at) for row in debits] == [
         ("flat-1", "anna", Decimal("2.5"), START)
     ]
+
+
+def test_an_episode_claims_its_energy_until_it_is_over_and_only_once(
+    story: Story, finance: Connection[Any], project: Project
+) -> None:
+    def held_milliwh() -> Decimal:
+        project()
+        return queries.figures(finance).held_milliwh
+
+    later, latest = START + timedelta(hours=1), START + timedelta(hours=2)
+    story.tell(reading_held(supply="flat-1", claimed_milliwh=100, at=START))
+    assert held_milliwh() == 100
+    # Readings consistent with the last good one go on billing while it is open.
+    story.tell(
+        usage_debited(supply="flat-1", account="anna", amount_micros=1, episode=episode_of("flat-1", START), at=later)
+    )
+    assert held_milliwh() == 100
+    story.tell(reading_held(supply="flat-1", claimed_milliwh=130, at=later))
+    assert held_milliwh() == 130
+    story.tell(reading_held(supply="flat-2", claimed_milliwh=5, opens_episode=False, at=later))
+    assert held_milliwh() == 135
+    story.tell(usage_debited(supply="flat-1", account="anna", amount_micros=1, at=latest))
+    story.tell(usage_debited(supply="flat-2", account="ben", amount_micros=1, at=latest))
+    assert held_milliwh() == 5
+    assert queries.figures(finance).held_readings == 3
+
+
+def test_an_episode_that_ends_and_begins_again_with_the_same_reading_is_two_holds(
+    story: Story, finance: Connection[Any], projector: Connection[Any], project: Project
+) -> None:
+    story.tell(reading_held(supply="flat-1", claimed_milliwh=100))
+    story.tell(usage_debited(supply="flat-1", account="anna", amount_micros=1))
+    story.tell(reading_held(supply="flat-1", claimed_milliwh=100))
+    project(limit=1)
+    one_by_one = _digests(projector)
+    assert queries.figures(finance).held_milliwh == 100
+    _forget(projector)
+    project()
+    assert _digests(projector) == one_by_one
 
 
 def test_the_lag_is_that_of_the_read_model_furthest_behind(

@@ -7,6 +7,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -163,6 +164,35 @@ def test_a_second_runner_stands_by_and_takes_over(database: Database, story: Sto
     assert not is_active(first)
 
 
+def test_a_runner_that_falls_silent_loses_its_office_and_stands_by_when_it_wakes(
+    database: Database, story: Story, owner: Connection[Any]
+) -> None:
+    asleep, wake = threading.Event(), threading.Event()
+    sleeper, sound = Runner(), Runner()
+
+    def turn(connection: Connection[Any]) -> bool:
+        if not wake.is_set():
+            asleep.set()
+            wake.wait(30)
+        return sleeper.turn(connection)
+
+    work = replace(runner_work(sleeper), turn=turn, silence_s=1)
+    url = database.url("wattledger_projector")
+    try:
+        with working(work, url):
+            assert asleep.wait(10)
+            with working(runner_work(sound), url):
+                head = story.tell(topped_up(account="anna", amount_micros=1))
+                eventually(lambda: tracked(owner).get("balances") == head)
+                wake.set()
+                eventually(lambda: backends(owner, "wattledger project") == 2)
+                assert sound.metrics.registry.get_sample_value("wattledger_projection_is_active") == 1
+                assert sleeper.metrics.registry.get_sample_value("wattledger_projection_is_active") == 0
+    finally:
+        wake.set()
+    assert equals_a_rebuild(url)
+
+
 def test_a_second_control_stands_by_and_each_decision_is_taken_once(
     database: Database, story: Story, owner: Connection[Any], estate: Estate
 ) -> None:
@@ -218,17 +248,7 @@ def test_each_batch_wakes_whoever_waits_for_the_projections(
 def test_a_runner_is_woken_by_an_append_long_before_it_would_look_by_itself(
     database: Database, story: Story, owner: Connection[Any]
 ) -> None:
-    runner = Runner()
-    work = runner_work(runner)
-    patient = Work(
-        name=work.name,
-        lock=work.lock,
-        channel=work.channel,
-        idle_s=30,
-        begin=work.begin,
-        turn=work.turn,
-        elected=work.elected,
-    )
+    patient = replace(runner_work(Runner()), idle_s=30, silence_s=60)
     began = time.monotonic()
     stop = threading.Event()
     thread = threading.Thread(
