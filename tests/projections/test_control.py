@@ -249,6 +249,20 @@ def test_a_warning_threshold_holds_from_its_time_on(
     assert estate.relay("flat-1").warned is (later_micros > 0)
 
 
+def test_settings_from_the_same_instant_replace_those_recorded_before(
+    story: Story, estate: Estate, project: Project
+) -> None:
+    _used_up(story, left_micros=3_000_000)
+    story.tell(settings_changed(warning_balance_micros=0))
+    project()
+    estate.decide()
+    assert not estate.relay("flat-1").warned
+    story.tell(settings_changed(warning_balance_micros=3_000_001))
+    project()
+    estate.decide()
+    assert estate.relay("flat-1").warned
+
+
 def test_the_occupant_at_the_time_of_the_decision_counts(story: Story, estate: Estate, project: Project) -> None:
     _used_up(story)
     story.tell(
