@@ -86,13 +86,10 @@ class Bus:
             async with self._urgently():
                 yield
             return
-        while True:
-            await self._orders_done.wait()
-            async with self._turn:
-                # An order may have come between the event and the lock: then it goes first.
-                if self._orders_waiting == 0:
-                    yield
-                    return
+        # One poller per bus: between this wait and a free lock nothing else can come.
+        await self._orders_done.wait()
+        async with self._turn:
+            yield
 
     @asynccontextmanager
     async def _urgently(self) -> AsyncIterator[None]:
@@ -132,7 +129,10 @@ class Bus:
         except asyncio.CancelledError:
             # The answer is still on its way; a new connection keeps it from anybody else.
             self.close()
-            raise
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            raise RequestFailed(reason="timeout", detail="the connection was closed under the request") from None
         except (TimeoutError, ModbusException) as error:
             self._timeouts += 1
             if self._timeouts >= _TIMEOUTS_UNTIL_RECONNECT or self._client is None or not self._client.connected:

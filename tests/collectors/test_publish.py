@@ -123,6 +123,21 @@ def test_after_a_restart_all_that_is_unacknowledged_is_published_again_and_appli
     asyncio.run(scene())
 
 
+def test_a_new_connection_begins_again_with_the_first_that_is_unacknowledged(spool: Spool) -> None:
+    async def scene() -> None:
+        _keep(spool, 3)
+        patient = PublishSettings(window=4, ack_timeout_s=60, ack_timeout_max_s=60, link_silence_s=60)
+        publisher, lost = _publisher(spool, patient), FakeBroker(FakeLedger(), silent=True)
+        async with _publishing(publisher, lost):
+            await until(lambda: len(lost.sent) == 3)
+        ledger = FakeLedger()
+        async with _publishing(publisher, FakeBroker(ledger)):
+            await until(lambda: spool.sweeps_kept() == 0)
+        assert _sequences(ledger) == [1, 2, 3]
+
+    asyncio.run(scene())
+
+
 def test_a_silent_ledger_is_not_flooded(spool: Spool) -> None:
     async def scene() -> None:
         _keep(spool, 50)

@@ -174,6 +174,34 @@ def test_a_lower_sequence_is_superseded_even_after_a_restart(tmp_path: Path) -> 
     _scene(tmp_path, after_restart)
 
 
+def test_another_order_with_the_same_sequence_is_superseded(tmp_path: Path) -> None:
+    async def play(edge: Edge) -> None:
+        await edge.obey(an_order("close", sequence=5))
+        writes = edge.relay.writes
+        (result,) = await edge.obey(an_order("open", sequence=5))
+        assert result.outcome == "superseded"
+        assert edge.relay.writes == writes
+
+    _scene(tmp_path, play)
+
+
+def test_an_interrupted_order_that_a_newer_one_has_overtaken_is_superseded(tmp_path: Path) -> None:
+    older = an_order("open", sequence=1, lifetime_s=0.4)
+
+    async def interrupted(edge: Edge) -> None:
+        await edge.lane.take(older)
+        await edge.lane.stop()
+
+    async def again(edge: Edge) -> None:
+        await edge.obey(an_order("open", sequence=2))
+        await asyncio.sleep(0.4)
+        (result,) = await edge.obey(older)
+        assert (result.order, result.outcome) == (older.order, "superseded")
+
+    _scene(tmp_path, interrupted, StubRelay(silent=True))
+    _scene(tmp_path, again)
+
+
 def test_an_expired_order_still_supersedes_the_older_ones(tmp_path: Path) -> None:
     async def play(edge: Edge) -> None:
         await edge.obey(an_order("close", sequence=5, issued_at=datetime.now(UTC) - timedelta(hours=1)))

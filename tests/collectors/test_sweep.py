@@ -184,27 +184,33 @@ def test_a_concentrator_that_is_away_costs_one_attempt_and_no_meter_its_turn_lat
     assert serials == [serial_of(1), serial_of(2), serial_of(3)]
 
 
-def test_a_relay_order_goes_before_the_next_poll_request(tmp_path: Path) -> None:
+def test_a_relay_order_with_its_read_back_goes_before_the_next_poll_request(tmp_path: Path) -> None:
     async def scene() -> list[int]:
         asked = asyncio.Event()
 
         async def slowly(request: bytes) -> bytes:
             asked.set()
             await asyncio.sleep(0.05)
-            return answer_to(request, "10 0057 0002") if request[7] == 0x10 else await _answers(request)
+            if request[7] == 0x10:
+                return answer_to(request, "10 0057 0002")
+            return answer_to(request, "03 02 0001") if request[9] == 0x22 else await _answers(request)
+
+        async def order(bus: Bus) -> None:
+            await bus.write(unit=4, address=0x0057, words=(1, 1))
+            await bus.read(unit=4, function=3, address=0x0022, count=1, urgent=True)
 
         async with stub_concentrator(slowly) as (port, requests):
-            site = a_site(tmp_path, ports=[port], meters_each=4)
+            site = a_site(tmp_path, ports=[port], meters_each=3)
             bus = Bus(host="127.0.0.1", port=port, timeout_s=1)
             sweeper = Sweeper(
                 concentrator=site.concentrators[0], bus=bus, retries=0, metrics=CollectorMetrics(), now=lambda: NOON
             )
             sweep = asyncio.create_task(sweeper.sweep())
             await asked.wait()
-            orders = [bus.write(unit=unit, address=0x0057, words=(1, 1)) for unit in (3, 4)]
-            await asyncio.gather(*orders)
-            assert len(await sweep) == 4
+            await order(bus)
+            assert len(await sweep) == 3
             bus.close()
-            return [request[7] for request in requests]
+            return [request[9] for request in requests]
 
-    assert _run(scene()) == [3, 16, 16, 3, 3, 3]
+    energy, control, state = 0x00, 0x57, 0x22
+    assert _run(scene()) == [energy, control, state, energy, energy]
