@@ -143,7 +143,7 @@ class RelayCommand(msgspec.Struct, frozen=True, kw_only=True):
     signature: str = ""
 
 
-class RelayResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class RelayResult(msgspec.Struct, frozen=True, kw_only=True):
     """What became of an order at the edge; `readback` is the state as read, never as written."""
 
     schema: int = SCHEMA

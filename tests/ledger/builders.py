@@ -1,0 +1,214 @@
+"""A household on a supply point, metered by register or by interval, without any database.
+
+`household.reads(kwh=1.5, at=15)` is a reading of 1.5 kWh fifteen minutes after the household moved in; energies are
+kilowatt-hours above the opening register, so that a test reads like a meter.
+"""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+from ledger.domain.meter import ReadingHeld, Source, UsageDebited
+from ledger.domain.metering import Draft, Metering, take_interval, take_register
+from ledger.domain.snapshot import PricingSnapshot
+from ledger.domain.supply import MeterInstalled, Supply, SupplyOccupied, SupplyRegistered, TermsAssigned
+from ledger.domain.tariff import TariffPublished
+from ledger.values.energy import milliwh_from_kwh
+from ledger.wire import IntervalReading, Quality, RegisterReading
+
+MOVED_IN = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
+OPENING_KWH = Decimal(100)
+MAX_POWER_W = 10_000
+MODULUS_KWH = Decimal(1_000_000)
+
+FLAT_TARIFF = """
+code = "flat"
+currency = "CNY"
+time_zone = "Asia/Shanghai"
+billing_period = "month"
+prices = "tax-exclusive"
+tax_point = "supply"
+
+[[charges]]
+component = "energy"
+kind = "flat"
+price_per_kwh = "0.617"
+
+[[taxes]]
+component = "vat"
+percent = "13"
+on = ["energy"]
+"""
+
+
+def milliwh(kwh: Decimal | float | str) -> int:
+    return milliwh_from_kwh(Decimal(str(kwh)))
+
+
+def minutes(number: float) -> datetime:
+    """The instant so many minutes after moving in."""
+    return MOVED_IN + timedelta(minutes=number)
+
+
+def tariff_text(*, price: str = "0.617", vat: str = "13", zone: str = "Asia/Shanghai", code: str = "flat") -> str:
+    return (
+        FLAT_TARIFF.replace("0.617", price)
+        .replace('"13"', f'"{vat}"')
+        .replace("Asia/Shanghai", zone)
+        .replace('"flat"\ncurrency', f'"{code}"\ncurrency')
+    )
+
+
+def published(*, text: str = FLAT_TARIFF, at: datetime = MOVED_IN, version: int = 1) -> TariffPublished:
+    return TariffPublished(
+        tariff="flat", version=version, effective_from=at, text=text, note="", recorded_at=MOVED_IN
+    )
+
+
+def registered(supply: str = "room-1") -> SupplyRegistered:
+    return SupplyRegistered(supply=supply, site="north", concentrator="c1", recorded_at=MOVED_IN)
+
+
+def installed(supply: str = "room-1", *, measures: str = "register", rolls_over: bool = True) -> MeterInstalled:
+    return MeterInstalled(
+        supply=supply,
+        meter=f"{supply}-m",
+        profile="acrel_ddsy1352",
+        installed_at=MOVED_IN,
+        opening_milliwh=milliwh(OPENING_KWH),
+        max_power_w=MAX_POWER_W,
+        modulus_milliwh=milliwh(MODULUS_KWH) if rolls_over else 0,
+        resolution_milliwh=10_000,
+        measures="interval" if measures == "interval" else "register",
+        recorded_at=MOVED_IN,
+    )
+
+
+def occupied(
+    supply: str = "room-1", *, at: datetime = MOVED_IN, opening_kwh: Decimal = OPENING_KWH
+) -> SupplyOccupied:
+    return SupplyOccupied(
+        supply=supply,
+        account=f"{supply}-a",
+        occupied_from=at,
+        opening_milliwh=milliwh(opening_kwh),
+        recorded_at=MOVED_IN,
+    )
+
+
+def assigned(supply: str = "room-1", *, at: datetime = MOVED_IN) -> TermsAssigned:
+    return TermsAssigned(supply=supply, tariff="flat", effective_from=at, recorded_at=MOVED_IN)
+
+
+@dataclass(slots=True)
+class Household:
+    """A supply point with one meter, and the meter stream that its readings leave behind."""
+
+    snapshot: PricingSnapshot
+    metering: Metering = field(default_factory=Metering)
+    opening_kwh: Decimal = OPENING_KWH
+    draft: Draft = field(init=False)
+    messages: int = 0
+
+    def __post_init__(self) -> None:
+        self.draft = Draft(self.snapshot, recorded_at=MOVED_IN)
+
+    @property
+    def supply(self) -> Supply:
+        return self.snapshot.supplies["room-1"]
+
+    def reads(
+        self,
+        kwh: Decimal | float,
+        *,
+        at: float,
+        published_at: float | None = None,
+        quality: Quality = "measured",
+    ) -> None:
+        """Take in a register reading, in kilowatt-hours above the opening register."""
+        self.reads_register(self.opening_kwh + Decimal(str(kwh)), at=at, published_at=published_at, quality=quality)
+
+    def reads_register(
+        self, kwh: Decimal, *, at: float, published_at: float | None = None, quality: Quality = "measured"
+    ) -> None:
+        """Take in a reading of the register as it stands."""
+        reading = RegisterReading(
+            meter="room-1-m",
+            read_at=minutes(at),
+            import_milliwh=milliwh(kwh),
+            quality=quality,
+            profile="acrel_ddsy1352",
+            raw="0001",
+        )
+        source = self.source(at if published_at is None else published_at)
+        take_register(self.draft, self.metering, self.supply, reading, source)
+
+    def uses(
+        self,
+        kwh: Decimal | float,
+        *,
+        between: tuple[float, float],
+        published_at: float | None = None,
+        billed: dict[UUID, int] | None = None,
+    ) -> None:
+        """Take in an interval reading of the meter."""
+        reading = IntervalReading(
+            meter="room-1-m",
+            start=minutes(between[0]),
+            end=minutes(between[1]),
+            import_milliwh=milliwh(kwh),
+            profile="nem12",
+        )
+        source = self.source(max(between) if published_at is None else published_at)
+        take_interval(self.draft, self.metering, self.supply, reading, source, billed)
+
+    def source(self, at: float) -> Source:
+        self.messages += 1
+        return Source(0, self.messages, minutes(at), "edge-1", self.messages)
+
+    @property
+    def facts(self) -> list[UsageDebited | ReadingHeld]:
+        return [event.fact for event in self.draft.events]
+
+    @property
+    def debits(self) -> list[UsageDebited]:
+        return [fact for fact in self.facts if isinstance(fact, UsageDebited)]
+
+    @property
+    def holds(self) -> list[ReadingHeld]:
+        return [fact for fact in self.facts if isinstance(fact, ReadingHeld)]
+
+    @property
+    def held_for(self) -> list[str]:
+        """The reasons of the recorded holds, in order."""
+        return [fact.reason for fact in self.holds]
+
+    @property
+    def billed_kwh(self) -> Decimal:
+        return Decimal(sum(fact.usage_milliwh for fact in self.debits)).scaleb(-6)
+
+    @property
+    def billed_intervals(self) -> dict[UUID, int]:
+        """What the store would look up: readings billed so far with their energies."""
+        return {fact.reading: fact.usage_milliwh for fact in self.debits}
+
+
+def household(
+    *,
+    measures: str = "register",
+    occupied_at: datetime | None = MOVED_IN,
+    terms_from: datetime | None = MOVED_IN,
+    opening_kwh: Decimal = OPENING_KWH,
+    rolls_over: bool = True,
+    text: str = FLAT_TARIFF,
+) -> Household:
+    snapshot = PricingSnapshot()
+    snapshot.apply(published(text=text, at=MOVED_IN - timedelta(days=800)))
+    snapshot.apply(registered())
+    snapshot.apply(installed(measures=measures, rolls_over=rolls_over))
+    if occupied_at is not None:
+        snapshot.apply(occupied(at=occupied_at, opening_kwh=opening_kwh))
+    if terms_from is not None:
+        snapshot.apply(assigned(at=terms_from))
+    return Household(snapshot, opening_kwh=opening_kwh)
