@@ -214,6 +214,12 @@ class Story:
             facts.append(topped_up(account=account, amount_micros=credit_micros))
         return self.tell(*facts)
 
+    def used_up(self, supply: str, account: str, *, credit_micros: int = 20_000_000, left_micros: int = 0) -> int:
+        """A household on a site with settings that has used all of its credit but for what is left."""
+        self.tell(settings_changed())
+        self.move_in(supply, account, credit_micros=credit_micros)
+        return self.tell(usage_debited(supply=supply, account=account, amount_micros=credit_micros - left_micros))
+
     def wrote_elsewhere(self, stream: UUID, version: int) -> None:
         """Take note of what another process wrote to a stream."""
         self.versions[stream] = version

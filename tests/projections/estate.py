@@ -7,7 +7,7 @@ from typing import Any
 from psycopg import Connection
 
 from ledger.domain.event import Fact
-from ledger.domain.relay import Relay, evolve
+from ledger.domain.relay import OrderIssued, Relay, evolve
 from ledger.store.application import Ledger
 from ledger.values.identity import relay_stream
 from ledger.values.signing import OrderSigner, OrderVerifier
@@ -48,6 +48,15 @@ class Estate:
             relay, version = ledger.folded(relay_stream(supply), evolve, Relay(supply=supply))
         self.story.wrote_elsewhere(relay_stream(supply), version)
         return relay
+
+    def order(self, supply: str) -> OrderIssued:
+        """The supply's newest order."""
+        order = self.relay(supply).order
+        assert order is not None
+        return order
+
+    def sample(self, metric: str, **labels: str) -> float | None:
+        return self.control.metrics.registry.get_sample_value(metric, labels)
 
     def history(self, supply: str) -> list[Fact]:
         """The facts of the supply's relay, oldest first."""

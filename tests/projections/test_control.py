@@ -10,13 +10,9 @@ from ledger.domain.account import AccountOpened
 from ledger.domain.event import Fact
 from ledger.domain.relay import LockSet, LowBalanceWarned, OrderIssued
 from ledger.domain.supply import SupplyRegistered
-from ledger.store import gate
-from ledger.store.log import Logged, head_of, read_log
-from projections import control, picture, queries
-from projections.catalogue import named
+from projections import queries
 from projections.latencies import top_up_to_relay_s
 from projections.order import OrderBook
-from projections.project import project_next
 from streams.outbox import command_of
 from tests.projections.builders import (
     SITE,
@@ -35,20 +31,8 @@ from tests.projections.estate import LIFETIME, Estate
 HOUR = timedelta(hours=1)
 
 
-def _used_up(story: Story, *, credit_micros: int = 20_000_000, left_micros: int = 0) -> int:
-    story.tell(settings_changed())
-    story.move_in("flat-1", "anna", credit_micros=credit_micros)
-    return story.tell(usage_debited(supply="flat-1", account="anna", amount_micros=credit_micros - left_micros))
-
-
-def _order_of(estate: Estate, supply: str = "flat-1") -> OrderIssued:
-    order = estate.relay(supply).order
-    assert order is not None
-    return order
-
-
 def test_a_low_balance_is_warned_of_once(story: Story, estate: Estate, project: Project) -> None:
-    _used_up(story, left_micros=4_000_000)
+    story.used_up("flat-1", "anna", left_micros=4_000_000)
     for _ in range(3):
         project()
         estate.decide()
@@ -58,7 +42,7 @@ def test_a_low_balance_is_warned_of_once(story: Story, estate: Estate, project: 
 
 
 def test_after_a_top_up_the_next_fall_warns_anew(story: Story, estate: Estate, project: Project) -> None:
-    _used_up(story, left_micros=4_000_000)
+    story.used_up("flat-1", "anna", left_micros=4_000_000)
     for fact in (
         topped_up(account="anna", amount_micros=50_000_000),
         usage_debited(supply="flat-1", account="anna", amount_micros=50_000_000),
@@ -72,7 +56,7 @@ def test_after_a_top_up_the_next_fall_warns_anew(story: Story, estate: Estate, p
 
 
 def test_an_empty_account_is_cut_off_once(story: Story, estate: Estate, project: Project) -> None:
-    head = _used_up(story)
+    head = story.used_up("flat-1", "anna")
     for _ in range(3):
         project()
         estate.decide()
@@ -83,114 +67,6 @@ def test_an_empty_account_is_cut_off_once(story: Story, estate: Estate, project:
     assert (lock.balance_micros, lock.ledger_position) == (0, head)
     assert (order.sequence, order.account, order.balance_micros, order.ledger_position) == (3, "anna", 0, head)
     assert (order.issued_at, order.expires_at) == (estate.now, estate.now + LIFETIME)
-
-
-def test_it_decides_once_even_before_the_projections_have_seen_the_decision(
-    story: Story, estate: Estate, project: Project
-) -> None:
-    _used_up(story)
-    project()
-    for _ in range(3):
-        estate.decide()
-    assert len(estate.history("flat-1")) == 3
-
-
-def test_a_top_up_that_the_projections_have_not_seen_prevents_the_cut(
-    story: Story, estate: Estate, project: Project, finance: Connection[Any]
-) -> None:
-    _used_up(story)
-    project()
-    story.tell(topped_up(account="anna", amount_micros=30_000_000))
-    assert queries.balances(finance)[0].balance == 0
-    estate.decide()
-    assert estate.history("flat-1") == []
-
-
-def test_a_top_up_committed_while_it_waits_for_the_gate_prevents_the_cut(
-    story: Story, estate: Estate, project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    _used_up(story)
-    project()
-
-    def gated_after_a_top_up(connection: Connection[Any]) -> Any:
-        story.tell(topped_up(account="anna", amount_micros=30_000_000))
-        return gate.gated(connection)
-
-    monkeypatch.setattr(control, "gated", gated_after_a_top_up)
-    estate.decide()
-    assert estate.history("flat-1") == []
-
-
-def test_usage_that_the_projections_have_not_seen_prevents_the_reconnection(
-    story: Story, estate: Estate, project: Project
-) -> None:
-    _used_up(story)
-    project()
-    estate.decide()
-    story.tell(topped_up(account="anna", amount_micros=1_000_000))
-    project()
-    story.tell(usage_debited(supply="flat-1", account="anna", amount_micros=1_000_000))
-    estate.decide()
-    assert estate.kinds("flat-1") == ["low-balance-warned", "lock-set credit", "order-issued open"]
-
-
-def test_a_ledger_that_ran_ahead_is_read_outside_the_gate_first(
-    story: Story, estate: Estate, project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    _used_up(story)
-    project()
-    estate.control.read_in_gate = 3
-    entries: list[str] = []
-
-    def gated_in_a_rush(connection: Connection[Any]) -> Any:
-        if not entries:
-            story.tell(*(topped_up(account="anna", amount_micros=1) for _ in range(8)))
-        entries.append("gate")
-        return gate.gated(connection)
-
-    def followed(connection: Connection[Any], **arguments: Any) -> list[Logged]:
-        events = read_log(connection, **arguments)
-        if entries:
-            entries.append(f"read {len(events)}")
-        return events
-
-    monkeypatch.setattr(control, "gated", gated_in_a_rush)
-    monkeypatch.setattr(picture, "read_log", followed)
-    estate.decide()
-    # Eight were too many for the gate. Read outside, they prevent the cut; what is left to decide is the warning.
-    assert entries == ["gate", "read 8", "gate"]
-    (warning,) = estate.history("flat-1")
-    assert isinstance(warning, LowBalanceWarned)
-    assert warning.balance_micros == 8
-
-
-def test_a_ledger_that_is_never_caught_up_with_puts_the_decision_off(
-    story: Story, estate: Estate, project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    _used_up(story)
-    project()
-    estate.control.read_in_gate = 3
-
-    def gated_in_a_rush(connection: Connection[Any]) -> Any:
-        story.tell(*(usage_debited(supply="flat-1", account="anna", amount_micros=1) for _ in range(8)))
-        return gate.gated(connection)
-
-    monkeypatch.setattr(control, "gated", gated_in_a_rush)
-    estate.decide()
-    assert estate.history("flat-1") == []
-    assert _sample(estate, "wattledger_decisions_put_off_total", reason="ledger-busy") == 1
-
-
-def test_projections_too_far_behind_put_the_decision_off(
-    story: Story, estate: Estate, project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    _used_up(story)
-    project()
-    story.tell(usage_debited(supply="flat-1", account="anna", amount_micros=1))
-    monkeypatch.setattr("projections.picture.FURTHEST_BEHIND", 0)
-    estate.decide()
-    assert estate.history("flat-1") == []
-    assert _sample(estate, "wattledger_decisions_put_off_total", reason="projections-behind") == 1
 
 
 @pytest.mark.parametrize(
@@ -204,7 +80,7 @@ def test_projections_too_far_behind_put_the_decision_off(
 def test_a_top_up_reconnects_only_where_the_site_does_so_by_itself(
     story: Story, estate: Estate, project: Project, reconnection: Any, end: list[str]
 ) -> None:
-    _used_up(story)
+    story.used_up("flat-1", "anna")
     story.tell(settings_changed(reconnection=reconnection))
     project()
     estate.decide()
@@ -215,12 +91,12 @@ def test_a_top_up_reconnects_only_where_the_site_does_so_by_itself(
         estate.decide()
     assert estate.kinds("flat-1")[3:] == end
     is_automatic = reconnection == "automatic"
-    assert (_sample(estate, "wattledger_top_up_to_order_seconds_sum") == 2) is is_automatic
-    assert _sample(estate, "wattledger_relay_orders_issued_total", action="close") == (1 if is_automatic else None)
+    assert (estate.sample("wattledger_top_up_to_order_seconds_sum") == 2) is is_automatic
+    assert estate.sample("wattledger_relay_orders_issued_total", action="close") == (1 if is_automatic else None)
 
 
 def test_settings_hold_from_their_time_on(story: Story, estate: Estate, project: Project) -> None:
-    _used_up(story)
+    story.used_up("flat-1", "anna")
     story.tell(settings_changed(reconnection="confirm", effective_from=START + 2 * HOUR))
     project()
     estate.decide()
@@ -235,7 +111,7 @@ def test_settings_hold_from_their_time_on(story: Story, estate: Estate, project:
 def test_a_warning_threshold_holds_from_its_time_on(
     story: Story, estate: Estate, project: Project, now_micros: int, later_micros: int
 ) -> None:
-    _used_up(story, left_micros=3_000_000)
+    story.used_up("flat-1", "anna", left_micros=3_000_000)
     story.tell(
         settings_changed(warning_balance_micros=now_micros),
         settings_changed(warning_balance_micros=later_micros, effective_from=estate.now + HOUR),
@@ -252,7 +128,7 @@ def test_a_warning_threshold_holds_from_its_time_on(
 def test_settings_from_the_same_instant_replace_those_recorded_before(
     story: Story, estate: Estate, project: Project
 ) -> None:
-    _used_up(story, left_micros=3_000_000)
+    story.used_up("flat-1", "anna", left_micros=3_000_000)
     story.tell(settings_changed(warning_balance_micros=0))
     project()
     estate.decide()
@@ -264,7 +140,7 @@ def test_settings_from_the_same_instant_replace_those_recorded_before(
 
 
 def test_the_occupant_at_the_time_of_the_decision_counts(story: Story, estate: Estate, project: Project) -> None:
-    _used_up(story)
+    story.used_up("flat-1", "anna")
     story.tell(
         AccountOpened(account="ben", site=SITE, currency="EUR", recorded_at=START),
         topped_up(account="ben", amount_micros=50_000_000),
@@ -277,56 +153,11 @@ def test_the_occupant_at_the_time_of_the_decision_counts(story: Story, estate: E
     project()
     estate.decide()
     assert estate.kinds("flat-1")[3:] == ["warning-cleared", "lock-cleared credit", "order-issued close"]
-    assert _order_of(estate).account == "ben"
-
-
-def test_someone_who_moved_in_after_the_projections_position_is_not_cut_for_their_predecessor(
-    story: Story, estate: Estate, project: Project
-) -> None:
-    _used_up(story)
-    project()
-    story.tell(
-        AccountOpened(account="ben", site=SITE, currency="EUR", recorded_at=START),
-        topped_up(account="ben", amount_micros=50_000_000),
-        occupied("flat-1", "ben", occupied_from=START),
-    )
-    estate.decide()
-    assert estate.history("flat-1") == []
-
-
-def _project_only(projector: Connection[Any], name: str) -> None:
-    while project_next(projector, models=[named(name)], limit=100):
-        pass
-
-
-def test_a_top_up_that_only_the_balances_have_seen_is_not_counted_twice(
-    story: Story, estate: Estate, project: Project, projector: Connection[Any]
-) -> None:
-    _used_up(story, left_micros=-10_000_000)
-    project()
-    estate.decide()
-    story.tell(topped_up(account="anna", amount_micros=6_000_000))
-    _project_only(projector, "balances")
-    estate.decide()
-    assert estate.kinds("flat-1") == ["low-balance-warned", "lock-set credit", "order-issued open"]
-
-
-def test_an_order_that_only_the_relays_have_seen_is_not_counted_twice(
-    story: Story, estate: Estate, project: Project, projector: Connection[Any]
-) -> None:
-    _used_up(story)
-    project()
-    estate.decide()
-    story.tell(concluded(_order_of(estate), "failed", at=estate.now))
-    _project_only(projector, "relay")
-    estate.later(timedelta(seconds=10))
-    estate.decide()
-    assert estate.kinds("flat-1")[2:] == ["order-issued open", "order-concluded", "order-issued open"]
-    assert _order_of(estate).sequence == 5 == estate.relay("flat-1").version
+    assert estate.order("flat-1").account == "ben"
 
 
 def test_every_supply_of_an_account_gets_its_own_order(story: Story, estate: Estate, project: Project) -> None:
-    _used_up(story)
+    story.used_up("flat-1", "anna")
     story.tell(
         SupplyRegistered(supply="garage", site=SITE, concentrator="conc-2", recorded_at=START),
         meter_installed("garage"),
@@ -335,7 +166,7 @@ def test_every_supply_of_an_account_gets_its_own_order(story: Story, estate: Est
     project()
     estate.control.page = 1
     estate.decide()
-    orders = [_order_of(estate, supply) for supply in ("flat-1", "garage")]
+    orders = [estate.order(supply) for supply in ("flat-1", "garage")]
     assert [(row.supply, row.concentrator, row.meter) for row in orders] == [
         ("flat-1", "conc-1", "meter-of-flat-1"),
         ("garage", "conc-2", "meter-of-garage"),
@@ -377,10 +208,10 @@ def test_a_meter_read_from_files_is_warned_but_never_switched(story: Story, esta
 def test_the_signature_holds_for_the_command_that_the_publisher_rebuilds(
     story: Story, estate: Estate, project: Project
 ) -> None:
-    _used_up(story)
+    story.used_up("flat-1", "anna")
     project()
     estate.decide()
-    order = _order_of(estate)
+    order = estate.order("flat-1")
     command = command_of(order)
     assert (command.order, command.sequence, command.action) == (order.order, 3, "open")
     assert estate.verifier.is_authentic(command)
@@ -390,12 +221,12 @@ def test_the_signature_holds_for_the_command_that_the_publisher_rebuilds(
 def test_an_order_that_failed_is_issued_again_with_growing_pauses_until_it_is_confirmed(
     story: Story, estate: Estate, project: Project
 ) -> None:
-    _used_up(story)
+    story.used_up("flat-1", "anna")
     project()
     estate.decide()
     issued_at = [estate.now]
     for _ in range(90):
-        order = _order_of(estate)
+        order = estate.order("flat-1")
         if order.issued_at != issued_at[-1]:
             issued_at.append(order.issued_at)
         if estate.relay("flat-1").order_outcome is None:
@@ -404,7 +235,7 @@ def test_an_order_that_failed_is_issued_again_with_growing_pauses_until_it_is_co
         project()
         estate.decide()
     assert [(at - issued_at[0]).total_seconds() for at in issued_at] == [0, 10, 30, 70]
-    story.tell(concluded(_order_of(estate), "confirmed", at=estate.now))
+    story.tell(concluded(estate.order("flat-1"), "confirmed", at=estate.now))
     estate.later(timedelta(days=1))
     project()
     estate.decide()
@@ -417,7 +248,7 @@ def test_an_order_that_failed_is_issued_again_with_growing_pauses_until_it_is_co
 def test_an_order_without_an_answer_is_issued_again_when_it_has_expired(
     story: Story, estate: Estate, project: Project
 ) -> None:
-    _used_up(story)
+    story.used_up("flat-1", "anna")
     for pause in (timedelta(0), timedelta(seconds=119), timedelta(seconds=1), timedelta(seconds=1)):
         estate.later(pause)
         project()
@@ -429,10 +260,10 @@ def test_an_order_without_an_answer_is_issued_again_when_it_has_expired(
 def test_confirmed_switchings_are_counted_and_shown(
     story: Story, estate: Estate, project: Project, finance: Connection[Any]
 ) -> None:
-    _used_up(story)
+    story.used_up("flat-1", "anna")
     project()
     estate.decide()
-    story.tell(concluded(_order_of(estate), "confirmed", at=estate.now))
+    story.tell(concluded(estate.order("flat-1"), "confirmed", at=estate.now))
     project()
     (state,) = queries.relay_states(finance, now=estate.now)
     assert (state.account, state.desired, state.actual, state.locks) == ("anna", "open", "open", ["credit"])
@@ -440,7 +271,7 @@ def test_confirmed_switchings_are_counted_and_shown(
     story.tell(topped_up(account="anna", amount_micros=30_000_000))
     project()
     estate.decide()
-    story.tell(concluded(_order_of(estate), "confirmed", at=estate.now))
+    story.tell(concluded(estate.order("flat-1"), "confirmed", at=estate.now))
     project()
     (state,) = queries.relay_states(finance, now=estate.now)
     assert (state.desired, state.actual, state.locks, state.warned) == ("closed", "closed", [], False)
@@ -452,53 +283,34 @@ def test_confirmed_switchings_are_counted_and_shown(
 def test_the_wait_from_a_top_up_to_the_relay_is_told_in_seconds(
     story: Story, estate: Estate, project: Project, finance: Connection[Any]
 ) -> None:
-    _used_up(story)
+    story.used_up("flat-1", "anna")
     project()
     estate.decide()
-    story.tell(concluded(_order_of(estate), "confirmed", at=estate.now))
+    story.tell(concluded(estate.order("flat-1"), "confirmed", at=estate.now))
     story.tell(topped_up(account="anna", amount_micros=30_000_000, at=estate.now))
     project()
     estate.decide()
     estate.later(timedelta(seconds=1.5))
     assert top_up_to_relay_s(finance) == []
-    closing = _order_of(estate)
+    closing = estate.order("flat-1")
     story.tell(concluded(closing, "confirmed", at=estate.now))
     # Told again, and topped up again without need: neither is another reconnection.
     story.tell(topped_up(account="anna", amount_micros=1), concluded(closing, "confirmed", at=estate.now + HOUR))
     assert top_up_to_relay_s(finance) == [1.5]
 
 
-def test_nothing_to_decide_leaves_the_gate_alone(
-    story: Story, estate: Estate, project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    _used_up(story)
-    project()
-    story.tell(topped_up(account="anna", amount_micros=30_000_000))
-
-    def no_gate(connection: Connection[Any]) -> Any:
-        raise AssertionError("the gate was taken for nothing")
-
-    monkeypatch.setattr("projections.control.gated", no_gate)
-    estate.decide()
-    assert head_of(estate.connection)[0] == 8
-
-
-def _sample(estate: Estate, name: str, **labels: str) -> float | None:
-    return estate.control.metrics.registry.get_sample_value(name, labels)
-
-
 def test_warnings_and_orders_are_counted(story: Story, estate: Estate, project: Project) -> None:
-    _used_up(story)
+    story.used_up("flat-1", "anna")
     project()
     estate.decide()
-    assert _sample(estate, "wattledger_relay_orders_issued_total", action="open") == 1
-    assert _sample(estate, "wattledger_low_balance_warnings_total") == 1
+    assert estate.sample("wattledger_relay_orders_issued_total", action="open") == 1
+    assert estate.sample("wattledger_low_balance_warnings_total") == 1
 
 
 def test_an_order_is_good_for_as_long_as_the_settings_say(story: Story, estate: Estate, project: Project) -> None:
     estate.control.orders = OrderBook(estate.control.orders.signer, timedelta(seconds=7))
-    _used_up(story)
+    story.used_up("flat-1", "anna")
     project()
     estate.decide()
-    order = _order_of(estate)
+    order = estate.order("flat-1")
     assert order.expires_at - order.issued_at == timedelta(seconds=7)
