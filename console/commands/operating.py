@@ -95,6 +95,7 @@ def add_supply(  # noqa: PLR0913, PLR0917 - each is an option of the command
     What is done already is left as it is, so that a command which broke off can be given again.
     """
     from console.connection import opened_ledger
+    from console.installing import meter_facts
     from ledger.usecases.equip import SupplyPoint, equip
     from ledger.values.energy import milliwh_from_text
 
@@ -103,13 +104,11 @@ def add_supply(  # noqa: PLR0913, PLR0917 - each is an option of the command
         supply=supply,
         site=site,
         concentrator=concentrator,
-        meter=meter,
-        profile=profile,
+        meter=meter_facts(serial=meter, profile=profile, max_power_w=max_power_w),
         account=account,
         currency=currency,
         tariff=tariff,
         opening_milliwh=milliwh_from_text(opening_kwh),
-        max_power_w=max_power_w,
         since=_instant(since, now),
     )
     with opened_ledger(os.environ) as ledger:

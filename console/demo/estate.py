@@ -8,15 +8,17 @@ from pathlib import Path
 
 from console.embedded.ports import free_port
 from console.errors import ServiceFailed
+from console.installing import meter_facts
 from ledger.store.application import Ledger
 from ledger.usecases.accounts import open_account, top_up
 from ledger.usecases.sites import change_site_settings
-from ledger.usecases.supplies import MeterFacts, assign_tariff, install_meter, occupy, register_supply
+from ledger.usecases.supplies import assign_tariff, install_meter, occupy, register_supply
 from ledger.usecases.tariffs import publish_tariff
 from ledger.values.money import MICROS_PER_UNIT
 
 SITE = "riverside"
 CURRENCY = "CNY"
+PROFILE = "acrel_ddsy1352"
 WARNING_BALANCE_MICROS = 800_000
 OPENING_CREDIT_MICROS = 60 * MICROS_PER_UNIT
 # What these rooms begin with: gone within the first half minute, one after the other.
@@ -82,7 +84,7 @@ def write_site_file(path: Path) -> None:
                     f'serial = "{room.serial}"',
                     f"unit = {room.unit}",
                     f'supply = "{room.supply}"',
-                    'profile = "acrel_ddsy1352"',
+                    f'profile = "{PROFILE}"',
                     "",
                 ]
     path.write_text("\n".join(lines))
@@ -122,13 +124,7 @@ def pay_in(ledger: Ledger, *, account: str, amount_micros: int, key: str) -> Non
 
 def _set_up_room(ledger: Ledger, room: Room, *, opening_milliwh: int, since: datetime, now: datetime) -> None:
     register_supply(ledger, supply=room.supply, site=SITE, concentrator=room.concentrator, room=room.supply, now=now)
-    meter = MeterFacts(
-        serial=room.serial,
-        profile="acrel_ddsy1352",
-        max_power_w=_HOUSEHOLD_MAX_W * SPEED,
-        modulus_milliwh=2**32 * 10_000,
-        resolution_milliwh=10_000,
-    )
+    meter = meter_facts(serial=room.serial, profile=PROFILE, max_power_w=_HOUSEHOLD_MAX_W * SPEED)
     install_meter(
         ledger, supply=room.supply, meter=meter, installed_at=since, opening_milliwh=opening_milliwh, now=now
     )

@@ -12,11 +12,6 @@ from ledger.usecases.accounts import open_account
 from ledger.usecases.supplies import MeterFacts, assign_tariff, install_meter, occupy, register_supply
 from ledger.values.identity import account_stream, supply_stream
 
-# What a DDSY1352's register can show: 32 bits of 0.01 kWh.
-_REGISTER_MODULUS_MILLIWH = 2**32 * 10_000
-_REGISTER_RESOLUTION_MILLIWH = 10_000
-_INTERVAL_PROFILES = ("nem12",)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SupplyPoint:
@@ -25,29 +20,12 @@ class SupplyPoint:
     supply: str
     site: str
     concentrator: str
-    meter: str
-    profile: str
+    meter: MeterFacts
     account: str
     currency: str
     tariff: str
     opening_milliwh: int
-    max_power_w: int
     since: datetime
-
-    @property
-    def meter_facts(self) -> MeterFacts:
-        """The meter as it is installed: an interval source has no register that could roll over."""
-        if self.profile in _INTERVAL_PROFILES:
-            return MeterFacts(
-                serial=self.meter, profile=self.profile, max_power_w=self.max_power_w, measures="interval"
-            )
-        return MeterFacts(
-            serial=self.meter,
-            profile=self.profile,
-            max_power_w=self.max_power_w,
-            modulus_milliwh=_REGISTER_MODULUS_MILLIWH,
-            resolution_milliwh=_REGISTER_RESOLUTION_MILLIWH,
-        )
 
 
 def equip(ledger: Ledger, wanted: SupplyPoint, *, now: datetime) -> Iterator[str]:
@@ -63,12 +41,12 @@ def equip(ledger: Ledger, wanted: SupplyPoint, *, now: datetime) -> Iterator[str
         install_meter(
             ledger,
             supply=wanted.supply,
-            meter=wanted.meter_facts,
+            meter=wanted.meter,
             installed_at=wanted.since,
             opening_milliwh=wanted.opening_milliwh,
             now=now,
         )
-        yield f"meter {wanted.meter} installed"
+        yield f"meter {wanted.meter.serial} installed"
     if supply is None or not supply.terms:
         assign_tariff(ledger, supply=wanted.supply, tariff=wanted.tariff, effective_from=wanted.since, now=now)
         yield f"tariff {wanted.tariff} assigned"

@@ -1,0 +1,218 @@
+"""An interval file on its way through Kafka, Faust and the ledger, compared with a plain sum over its own lines."""
+
+import csv
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from console.installing import meter_facts
+from console.topics import TopicLayout, create_topics
+from ledger.store.application import Ledger
+from ledger.usecases.equip import SupplyPoint, equip
+from ledger.usecases.sites import change_site_settings
+from ledger.usecases.tariffs import publish_tariff
+from projections.queries import trial_balance_at
+from tests.services.broker import KafkaBroker
+from tests.services.postgres import Database
+from tests.streams.workers import WorkerProcess
+
+REAL_FILES = Path(__file__).parents[2].parent / "shared" / "data" / "nem12"
+SINCE = datetime(2003, 1, 1, tzinfo=UTC)
+PRICE = Decimal("0.3105")
+TAX_PERCENT = Decimal(10)
+WH_PER_UNIT = {"wh": 1, "kwh": 1000}
+
+TARIFF = f"""
+code = "market"
+currency = "AUD"
+time_zone = "Australia/Brisbane"
+billing_period = "month"
+prices = "tax-exclusive"
+tax_point = "supply"
+[[charges]]
+component = "energy"
+kind = "flat"
+price_per_kwh = "{PRICE}"
+[[taxes]]
+component = "gst"
+percent = "{TAX_PERCENT}"
+on = ["energy"]
+"""
+
+# Two days of 30-minute intervals with two import channels, one export and one reactive one: E1 1.5 and E2 0.25 kWh.
+OWN_FILE = "\n".join(
+    ["100,NEM12,202601020000,US,THEM"]
+    + [
+        line
+        for number, (suffix, unit, value) in enumerate(
+            [("E1", "kWh", "1.5"), ("E2", "kWh", "0.25"), ("B1", "kWh", "9"), ("Q1", "kVArh", "7")]
+        )
+        for line in (
+            f"200,OURNMI0001,E1E2B1Q1,{number},{suffix},N1,SER1,{unit},30,",
+            *(f"300,{day},{','.join([value] * 48)},A,,,20260102000000," for day in ("20251231", "20260101")),
+        )
+    ]
+    + ["900", ""]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """A ledger with a price worker, and the command line's environment to reach both."""
+
+    ledger: Ledger
+    database: Database
+    environment: dict[str, str]
+
+    def wattledger(self, *arguments: str) -> str:
+        finished = subprocess.run(
+            [sys.executable, "-m", "console", *arguments],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        return finished.stdout + finished.stderr
+
+
+@pytest.fixture
+def office(database: Database, own_broker: KafkaBroker, tmp_path: Path) -> Iterator[Office]:
+    ledger = Ledger(url=database.url("wattledger_writer"))
+    now = datetime.now(UTC)
+    change_site_settings(
+        ledger, site="files", reconnection="confirm", warning_balance_micros=0, effective_from=SINCE, now=now
+    )
+    publish_tariff(ledger, text=TARIFF, effective_from=SINCE, note="test", now=now)
+    create_topics(bootstrap=own_broker.bootstrap, layout=TopicLayout(partitions=4))
+    environment = dict(
+        os.environ,
+        WATTLEDGER_DATABASE_URL=database.url("wattledger_writer"),
+        WATTLEDGER_KAFKA_BOOTSTRAP=own_broker.bootstrap,
+    )
+    with WorkerProcess(tmp_path, url=database.url("wattledger_writer"), bootstrap=own_broker.bootstrap):
+        yield Office(ledger, database, environment)
+    ledger.close()
+
+
+def add_supply(office: Office, nmi: str) -> None:
+    wanted = SupplyPoint(
+        supply=f"supply-{nmi}",
+        site="files",
+        concentrator="files",
+        meter=meter_facts(serial=nmi, profile="nem12", max_power_w=1_000_000),
+        account=f"account-{nmi}",
+        currency="AUD",
+        tariff="market",
+        opening_milliwh=0,
+        since=SINCE,
+    )
+    for _ in equip(office.ledger, wanted, now=datetime.now(UTC)):
+        pass
+
+
+def plain_sum_wh(file: Path) -> dict[str, dict[str, Fraction]]:
+    """Sum the E channels' intervals of each NMI and month, from the lines themselves."""
+    sums: dict[str, dict[str, Fraction]] = {}
+    nmi, suffix, unit, count = "", "", "", 0
+    for row in csv.reader(file.read_text().splitlines()):
+        if row and row[0] == "200":
+            nmi, suffix, unit, count = row[1], row[4], row[7].lower(), 1440 // int(row[8])
+        elif row and row[0] == "300" and suffix.startswith("E"):
+            month = row[1][:6]
+            values = sum(Fraction(value) for value in row[2 : 2 + count])
+            sums.setdefault(nmi, {}).setdefault(month, Fraction(0))
+            sums[nmi][month] += values * WH_PER_UNIT[unit]
+    return sums
+
+
+def half_away(amount: Fraction) -> int:
+    sign = -1 if amount < 0 else 1
+    return sign * int(abs(amount) + Fraction(1, 2))
+
+
+def expected_micros(months_wh: dict[str, Fraction]) -> int:
+    """Each component is rounded once per billing period, however many intervals it came in."""
+    total = 0
+    for wh in months_wh.values():
+        energy = wh / 1000 * Fraction(PRICE) * 1_000_000
+        total += half_away(energy) + half_away(energy * Fraction(TAX_PERCENT) / 100)
+    return total
+
+
+def billed_micros(office: Office, nmi: str) -> int:
+    with psycopg.connect(office.database.url()) as connection:
+        row = connection.execute(
+            "SELECT coalesce(sum(amount), 0) FROM projections.journal"
+            " WHERE code = 'liabilities:prepayment' AND account = %s",
+            (f"account-{nmi}",),
+        ).fetchone()
+        assert row is not None
+        balance = trial_balance_at(connection, position=2**60)
+    assert balance.total == 0
+    return int(Decimal(row[0]) * 1_000_000)
+
+
+@pytest.mark.kafka
+@pytest.mark.timeout(240)
+def test_an_interval_file_bills_once_to_the_sum_of_its_import_channels(office: Office, tmp_path: Path) -> None:
+    file = tmp_path / "own.csv"
+    file.write_text(OWN_FILE)
+    add_supply(office, "OURNMI0001")
+
+    first = office.wattledger("import", "nem12", str(file), "--map", "OURNMI0001=supply-OURNMI0001")
+    again = office.wattledger("import", "nem12", str(file), "--map", "OURNMI0001=supply-OURNMI0001")
+
+    sums = plain_sum_wh(file)
+    assert sums == {"OURNMI0001": {"202512": Fraction(84_000), "202601": Fraction(84_000)}}
+    assert billed_micros(office, "OURNMI0001") == expected_micros(sums["OURNMI0001"]) == 57_380_400
+    assert "96 intervals committed" in first
+    assert "ignored OURNMI0001 B1" in first
+    assert "nothing changed" in again
+
+
+@pytest.mark.kafka
+@pytest.mark.timeout(240)
+def test_real_interval_files_bill_to_the_plain_sum_of_their_lines(office: Office) -> None:
+    if not REAL_FILES.is_dir():
+        pytest.skip(f"{REAL_FILES} is not here: the real files are beside the project, not in it")
+    for file in sorted(REAL_FILES.glob("*.csv")):
+        for nmi, months_wh in plain_sum_wh(file).items():
+            add_supply(office, nmi)
+            told = office.wattledger("import", "nem12", str(file), "--map", f"{nmi}=supply-{nmi}")
+            assert "committed by the ledger" in told
+            assert billed_micros(office, nmi) == expected_micros(months_wh), file.name
+
+
+@pytest.mark.kafka
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize(
+    ("break_it", "line"),
+    [
+        (lambda text: text.replace("1.5,1.5", "1.5,x", 1), "line 3"),
+        (lambda text: text.replace(",1.5", "", 1), "line 3"),
+        (lambda text: text.replace("900\n", ""), "900"),
+    ],
+    ids=["not a number", "a missing interval", "no end record"],
+)
+def test_a_malformed_interval_file_is_refused_whole(
+    office: Office, tmp_path: Path, break_it: Callable[[str], str], line: str
+) -> None:
+    file = tmp_path / "broken.csv"
+    file.write_text(break_it(OWN_FILE))
+    add_supply(office, "OURNMI0001")
+
+    told = office.wattledger("import", "nem12", str(file), "--map", "OURNMI0001=supply-OURNMI0001")
+
+    assert line in told
+    assert "Traceback" not in told
+    assert billed_micros(office, "OURNMI0001") == 0
