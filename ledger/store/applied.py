@@ -4,9 +4,9 @@ All of it belongs to the transaction that holds the gate; nothing here commits.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, LiteralString
 
 import msgspec
 from psycopg import Connection, Cursor
@@ -90,12 +90,8 @@ def locked_positions(cursor: Cursor[TupleRow], partitions: Iterable[Partition]) 
 
 def move_positions(cursor: Cursor[TupleRow], moved: Mapping[Partition, Applied]) -> None:
     """Record how far each partition is applied now."""
-    cursor.executemany(
-        "INSERT INTO ledger.positions (cluster, topic, partition, position, digest) VALUES (%s, %s, %s, %s, %s)"
-        " ON CONFLICT (cluster, topic, partition)"
-        " DO UPDATE SET position = excluded.position, digest = excluded.digest",
-        [(p.cluster, p.topic, p.number, applied.offset, applied.digest) for p, applied in sorted(moved.items())],
-    )
+    rows = [(p.cluster, p.topic, p.number, applied.offset, applied.digest) for p, applied in sorted(moved.items())]
+    _write(cursor, _MOVE_POSITIONS, rows)
 
 
 def sweep_progress(
@@ -118,13 +114,8 @@ def sweep_progress(
 
 def move_sweeps(cursor: Cursor[TupleRow], moved: Mapping[tuple[str, str], SweepProgress]) -> None:
     """Record each progress: its sequence as it is, its counts added."""
-    cursor.executemany(
-        "INSERT INTO ledger.sweeps AS s (collector, concentrator, sequence, duplicates, out_of_sequence)"
-        " VALUES (%s, %s, %s, %s, %s) ON CONFLICT (collector, concentrator) DO UPDATE SET"
-        " sequence = excluded.sequence, duplicates = s.duplicates + excluded.duplicates,"
-        " out_of_sequence = s.out_of_sequence + excluded.out_of_sequence",
-        [(*key, p.sequence, p.duplicates, p.out_of_sequence) for key, p in sorted(moved.items())],
-    )
+    rows = [(*key, p.sequence, p.duplicates, p.out_of_sequence) for key, p in sorted(moved.items())]
+    _write(cursor, _MOVE_SWEEPS, rows)
 
 
 def meters_seen(connection: Connection[Any], supplies: Iterable[str]) -> dict[str, Any]:
@@ -140,17 +131,15 @@ def meters_seen(connection: Connection[Any], supplies: Iterable[str]) -> dict[st
 
 def move_meters_seen(cursor: Cursor[TupleRow], rows: Iterable[tuple[str, Any, int, int]]) -> None:
     """Record (supply, seen at, superseded, held): the time as it is, the counts added."""
-    columns = [list(column) for column in zip(*rows, strict=True)]
-    if columns:
-        cursor.execute(_MOVE_METERS_SEEN, columns, prepare=True)
+    _write(cursor, _MOVE_METERS_SEEN, rows)
 
 
 def keep_dead_letters(cursor: Cursor[TupleRow], letters: Iterable[DeadLetter]) -> None:
     """Keep messages that cannot be applied, with the reason."""
-    cursor.executemany(
-        "INSERT INTO ledger.dead_letters (cluster, topic, partition, message_offset, reason, detail, key, payload)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
-        [
+    _write(
+        cursor,
+        _KEEP_DEAD_LETTERS,
+        (
             (
                 r.partition.cluster,
                 r.partition.topic,
@@ -162,24 +151,46 @@ def keep_dead_letters(cursor: Cursor[TupleRow], letters: Iterable[DeadLetter]) -
                 r.payload,
             )
             for r in letters
-        ],
+        ),
     )
 
 
 def keep_strays(cursor: Cursor[TupleRow], strays: Iterable[StrayReading]) -> None:
     """Keep readings of unknown or crossed meters, with the reason."""
-    cursor.executemany(
-        "INSERT INTO ledger.stray_readings (concentrator, collector, sequence, meter, reason, reading)"
-        " VALUES (%s, %s, %s, %s, %s, %s)",
-        [
+    _write(
+        cursor,
+        _KEEP_STRAYS,
+        (
             (r.concentrator, r.collector, r.sequence, r.meter, r.reason, msgspec.json.encode(r.reading).decode())
             for r in strays
-        ],
+        ),
     )
 
 
 _POSITION = "SELECT position, digest FROM ledger.positions WHERE cluster = %s AND topic = %s AND partition = %s"
 _LOCKED_POSITION = _POSITION + " FOR UPDATE"
+_MOVE_POSITIONS = """
+INSERT INTO ledger.positions (cluster, topic, partition, position, digest)
+SELECT * FROM unnest(%s::text[], %s::text[], %s::int[], %s::bigint[], %s::bytea[])
+ON CONFLICT (cluster, topic, partition) DO UPDATE SET position = excluded.position, digest = excluded.digest
+"""
+_MOVE_SWEEPS = """
+INSERT INTO ledger.sweeps AS s (collector, concentrator, sequence, duplicates, out_of_sequence)
+SELECT * FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[])
+ON CONFLICT (collector, concentrator) DO UPDATE SET
+    sequence = excluded.sequence,
+    duplicates = s.duplicates + excluded.duplicates,
+    out_of_sequence = s.out_of_sequence + excluded.out_of_sequence
+"""
+_KEEP_DEAD_LETTERS = """
+INSERT INTO ledger.dead_letters (cluster, topic, partition, message_offset, reason, detail, key, payload)
+SELECT * FROM unnest(
+    %s::text[], %s::text[], %s::int[], %s::bigint[], %s::text[], %s::text[], %s::bytea[], %s::bytea[])
+"""
+_KEEP_STRAYS = """
+INSERT INTO ledger.stray_readings (concentrator, collector, sequence, meter, reason, reading)
+SELECT * FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::text[], %s::text[], %s::jsonb[])
+"""
 _MOVE_METERS_SEEN = """
 INSERT INTO ledger.meters_seen AS m (supply, seen_at, superseded, held)
 SELECT * FROM unnest(%s::text[], %s::timestamptz[], %s::bigint[], %s::bigint[])
@@ -188,6 +199,17 @@ ON CONFLICT (supply) DO UPDATE SET
     superseded = m.superseded + excluded.superseded,
     held = m.held + excluded.held
 """
+
+
+def _write(cursor: Cursor[TupleRow], query: LiteralString, rows: Iterable[Sequence[Any]]) -> None:
+    """Write rows with one statement, each column an array.
+
+    Not with executemany: after its pipeline the server no longer minds an idle transaction, and a process that is
+    stopped right then would hold the gate for ever.
+    """
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    if columns:
+        cursor.execute(query, columns, prepare=True)
 
 
 def _position(cursor: Cursor[TupleRow], query: str, partition: Partition) -> Applied:

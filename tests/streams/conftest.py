@@ -47,8 +47,8 @@ class Campaign:
             **settings,
         )
 
-    def collector(self, *, window: int = 8) -> Collector:
-        return Collector(self.truth, bootstrap=self.broker.bootstrap, window=window)
+    def collector(self, *, made: int | None = None) -> Collector:
+        return Collector(self.truth, bootstrap=self.broker.bootstrap, made=made)
 
     def create_topics(self) -> None:
         create_topics(bootstrap=self.broker.bootstrap, layout=TopicLayout(partitions=EMBEDDED_PARTITIONS))

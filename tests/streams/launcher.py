@@ -7,12 +7,11 @@ import itertools
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from faust.types import TP
-
 from streams import app, applier
+from streams.message import Message
 from streams.pricing import PricingDrafter
 from streams.worker import main
 
@@ -52,19 +51,20 @@ def stop_in_gate(occasion: int) -> None:
     _before(applier, "move_positions", _at(occasion, lambda: os.kill(os.getpid(), signal.SIGSTOP)))
 
 
-def skip_offsets(occasion: int) -> None:
-    """The consumer jumps over messages that were never read."""
+def lose_messages(occasion: int) -> None:
+    """Messages get lost between Kafka and the agent, as Faust loses those of an agent that it restarts."""
     original = app.Worker._apply
     count = itertools.count(1)
 
-    async def skipping(self: app.Worker, *arguments: Any) -> None:
-        await original(self, *arguments)
-        last = arguments[3][-1]
-        if next(count) == occasion:
-            await self.app.consumer.seek_wait({TP(last.partition.topic, last.partition.number): last.offset + 3})
-            print("SABOTAGE: skipped", flush=True)  # noqa: T201 - the log of this process
+    async def losing(
+        self: app.Worker, thread: Any, topic: str, one: Any, messages: Sequence[Message], committed: Any
+    ) -> None:
+        if len(messages) > 2 and next(count) == occasion:
+            messages = messages[2:]
+            print("SABOTAGE: two messages lost", flush=True)  # noqa: T201 - the log of this process
+        await original(self, thread, topic, one, messages, committed)
 
-    app.Worker._apply = skipping  # type: ignore[method-assign]
+    app.Worker._apply = losing  # type: ignore[method-assign]
 
 
 def _before(place: Any, name: str, hook: Callable[[], None]) -> None:
@@ -82,7 +82,7 @@ SABOTAGES = {
     "kill-in-gate": kill_in_gate,
     "kill-after-commit": kill_after_commit,
     "stop-in-gate": stop_in_gate,
-    "skip-offsets": skip_offsets,
+    "lose-messages": lose_messages,
 }
 
 if __name__ == "__main__":
