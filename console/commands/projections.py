@@ -73,16 +73,11 @@ def _database() -> Iterator[str]:
     """Give the database's URL; what PostgreSQL refuses becomes an error of ours, without a traceback."""
     import psycopg
 
-    from ledger.values.environment import Environment
+    from console.connection import database_url
     from projections.errors import DatabaseFailed
 
-    environment = Environment(os.environ)
-    url = environment.text(
-        "WATTLEDGER_DATABASE_URL", help_="postgresql://wattledger_projector:password@host/database"
-    )
-    environment.check()
     try:
-        yield url
+        yield database_url(os.environ, role="wattledger_projector")
     except psycopg.Error as error:
         raise DatabaseFailed(
             f"the database refused: {str(error).strip()}; is WATTLEDGER_DATABASE_URL right?"

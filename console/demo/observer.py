@@ -9,7 +9,7 @@ import psycopg
 from psycopg import Connection
 from psycopg.rows import tuple_row
 
-from projections import queries
+from projections import latencies, queries
 
 _WAIT_S = 0.5
 # Debits that became visible since the last look, with the time at which their reading was published.
@@ -19,22 +19,6 @@ FROM ledger.events
 WHERE notification_id > %s AND notification_id <= %s AND topic = 'meter.usage-debited/1'
 """
 _PROJECTED_TO = "SELECT position FROM projections.tracking WHERE name = 'balances'"
-# From each top-up of a supply that was off to the read-back that showed it on again.
-_RECONNECTIONS = """
-WITH facts AS (
-    SELECT notification_id, topic, convert_from(state, 'UTF8')::jsonb AS fact
-    FROM ledger.events WHERE topic NOT LIKE 'meter.%'
-), orders AS (
-    SELECT fact ->> 'order' AS "order", fact ->> 'account' AS account, notification_id
-    FROM facts WHERE topic = 'relay.order-issued/1' AND fact ->> 'action' = 'close'
-)
-SELECT extract(epoch FROM (c.fact ->> 'concluded_at')::timestamptz - (
-        SELECT max((t.fact ->> 'recorded_at')::timestamptz) FROM facts AS t
-        WHERE t.topic = 'account.credited/1' AND t.fact ->> 'account' = o.account
-          AND t.notification_id < o.notification_id))
-FROM orders AS o JOIN facts AS c
-    ON c.topic = 'relay.order-concluded/1' AND c.fact ->> 'order' = o."order" AND c.fact ->> 'outcome' = 'confirmed'
-"""
 
 
 @dataclass(slots=True)
@@ -73,7 +57,7 @@ class Observer:
     def top_up_to_relay_s(self) -> list[float]:
         """Return how long each reconnection took, from the top-up to the relay's read-back."""
         with psycopg.connect(self._url, autocommit=True) as connection:
-            return [float(row[0]) for row in connection.execute(_RECONNECTIONS) if row[0] is not None]
+            return latencies.top_up_to_relay_s(connection)
 
     def _watch(self) -> None:
         with (

@@ -1,0 +1,124 @@
+"""What pricing a reading costs, from the decoded sweep to the stored event, without Kafka and PostgreSQL."""
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from ledger import wire
+from ledger.domain.meter import Source
+from ledger.domain.metering import Draft, Metering, take_register
+from ledger.domain.snapshot import PricingSnapshot
+from ledger.domain.supply import MeterInstalled, SupplyOccupied, SupplyRegistered, TermsAssigned
+from ledger.domain.tariff import TariffPublished
+from ledger.store.copying import copied
+from ledger.store.mapper import stored
+
+READINGS = 5_000
+START = datetime(2026, 3, 1, tzinfo=UTC)
+STEP = timedelta(seconds=10)
+OPENING_MILLIWH = 1_000_000
+
+TARIFF = """
+code = "flat"
+currency = "CNY"
+time_zone = "Asia/Shanghai"
+billing_period = "month"
+prices = "tax-exclusive"
+tax_point = "supply"
+[[charges]]
+component = "energy"
+kind = "flat"
+price_per_kwh = "0.617"
+[[taxes]]
+component = "vat"
+percent = "13"
+on = ["energy"]
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A step's median time per reading, and its ratio to encoding the debit's event in the same run."""
+
+    name: str
+    microseconds: float
+    ratio_to_encoding: float
+
+
+def measure(*, runs: int) -> list[Figure]:
+    """Measure each step several times over and return the medians."""
+    times: dict[str, list[float]] = {}
+    for _ in range(runs):
+        for name, microseconds in _run().items():
+            times.setdefault(name, []).append(microseconds)
+    medians = {name: statistics.median(values) for name, values in times.items()}
+    return [Figure(name, value, value / medians["encode the event"]) for name, value in medians.items()]
+
+
+def _run() -> dict[str, float]:
+    snapshot = _snapshot()
+    supply = snapshot.supplies["room"]
+    readings = [
+        wire.RegisterReading(
+            meter="m", read_at=START + STEP * number, import_milliwh=OPENING_MILLIWH + 10_000 * number, raw="0001e240"
+        )
+        for number in range(1, READINGS + 1)
+    ]
+    sweep = wire.encode(
+        wire.Sweep(
+            concentrator="c",
+            collector="e",
+            sequence=1,
+            readings=[wire.Reading(register=reading) for reading in readings[:100]],
+        )
+    )
+    source = Source(0, 1, START + STEP * (READINGS + 1), "e", 1)
+    draft, metering = Draft(snapshot, START), Metering()
+
+    def price() -> None:
+        for reading in readings:
+            take_register(draft, metering, supply, reading, source)
+
+    priced = _timed(price)
+    if len(draft.events) != READINGS:
+        raise AssertionError(f"{len(draft.events)} events of {READINGS} readings: this measures something else")
+    return {
+        "decode the sweep": _timed(lambda: [wire.decode_meter_message(sweep) for _ in range(READINGS // 100)]),
+        "judge, segment, rate, post": priced,
+        "encode the event": _timed(lambda: [stored(event) for event in draft.events]),
+        "lay out for COPY": _timed(lambda: copied([stored(event) for event in draft.events], first_position=1)),
+    }
+
+
+def _timed(work: Callable[[], object]) -> float:
+    """Return the time of some work in microseconds per reading."""
+    began = time.perf_counter()
+    work()
+    return (time.perf_counter() - began) / READINGS * 1e6
+
+
+def _snapshot() -> PricingSnapshot:
+    snapshot = PricingSnapshot()
+    for fact in (
+        TariffPublished(tariff="flat", version=1, effective_from=START, text=TARIFF, note="", recorded_at=START),
+        SupplyRegistered(supply="room", site="s", concentrator="c", recorded_at=START),
+        MeterInstalled(
+            supply="room",
+            meter="m",
+            profile="p",
+            installed_at=START,
+            opening_milliwh=OPENING_MILLIWH,
+            max_power_w=20_000,
+            modulus_milliwh=2**32 * 10_000,
+            resolution_milliwh=10_000,
+            recorded_at=START,
+        ),
+        TermsAssigned(supply="room", tariff="flat", effective_from=START, recorded_at=START),
+        SupplyOccupied(
+            supply="room", account="a", occupied_from=START, opening_milliwh=OPENING_MILLIWH, recorded_at=START
+        ),
+    ):
+        snapshot.apply(fact)
+    return snapshot
