@@ -34,13 +34,13 @@ def test_money_survives_the_way_to_decimals_and_back(micros: int) -> None:
 
 @pytest.mark.parametrize("text", ["0.0000001", "12.3456789", "1000000000000000000000.0000001", "1e-200"])
 def test_energy_finer_than_a_milliwatt_hour_is_refused_not_rounded(text: str) -> None:
-    with pytest.raises(InvalidValue, match="finer than 0.000001 kWh"):
+    with pytest.raises(InvalidValue, match=r"finer than 0\.000001 kWh"):
         milliwh_from_kwh(Decimal(text))
 
 
 @pytest.mark.parametrize("text", ["0.0000001", "1000000000000000000000.0000001"])
 def test_money_finer_than_a_micro_unit_is_refused_not_rounded(text: str) -> None:
-    with pytest.raises(InvalidValue, match="finer than 0.000001"):
+    with pytest.raises(InvalidValue, match=r"finer than 0\.000001"):
         micros_from_decimal(Decimal(text))
 
 

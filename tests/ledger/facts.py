@@ -1,0 +1,187 @@
+"""One fact of every topic, as the golden files hold it: every field that a fact may leave out is there."""
+
+from datetime import timedelta
+from uuid import UUID
+
+from ledger.domain.account import AccountCredited, AccountOpened
+from ledger.domain.event import Fact
+from ledger.domain.meter import Episode, MeterState, ReadingHeld, Source, UsageDebited
+from ledger.domain.postings import debit_postings, top_up_postings
+from ledger.domain.relay import LockCleared, LockSet, LowBalanceWarned, OrderConcluded, OrderIssued, WarningCleared
+from ledger.domain.site import SiteSettingsChanged
+from ledger.domain.supply import MeterInstalled, SupplyOccupied, SupplyRegistered, TermsAssigned
+from ledger.domain.tariff import TariffPublished
+from ledger.rating.lines import Counters, Line
+from tests.ledger.builders import FLAT_TARIFF, MOVED_IN, minutes
+
+READING = UUID("6f2b0f4e-1d5c-5c1b-9b43-7f4d8a0c2e11")
+ORDER = UUID("00000000-0000-0000-0000-000000000007")
+SOURCE = Source(3, 1207, minutes(15.1), "edge-1", 96)
+EPISODE = Episode("leap", READING, minutes(30), 940_000_000, 420_000_000)
+STATE = MeterState(
+    meter="room-1-m",
+    account="room-1-a",
+    billed_to=minutes(15),
+    register_milliwh=101_000_000,
+    counters=Counters("2026-03", 1_000_000, (("2026-01", 7), ("2026-02", 9_000_000))),
+    covered=((1772438400, 1772440200), (1772442000, 1772443800)),
+    episode=EPISODE,
+)
+LINES = [
+    Line(
+        component="energy",
+        quantity="1.000000",
+        unit="kWh",
+        price="0.617",
+        amount_micros=617_000,
+        tariff="flat",
+        version=2,
+        rule="energy used",
+    ),
+    Line(
+        component="vat",
+        quantity="0.617000",
+        unit="%",
+        price="13",
+        amount_micros=80_210,
+        tariff="flat",
+        version=2,
+        tax=True,
+        rule="13% of energy",
+    ),
+]
+
+FACTS: list[Fact] = [
+    AccountOpened(account="room-1-a", site="north", currency="CNY", recorded_at=MOVED_IN),
+    AccountCredited(
+        account="room-1-a",
+        amount_micros=50_000_000,
+        channel="kiosk",
+        reference_hash="0f" * 32,
+        key_hash="1e" * 32,
+        postings=top_up_postings(account="room-1-a", channel="kiosk", amount_micros=50_000_000),
+        recorded_at=MOVED_IN,
+    ),
+    SupplyRegistered(
+        supply="room-1", site="north", concentrator="c1", building="楼1", room="101", recorded_at=MOVED_IN
+    ),
+    MeterInstalled(
+        supply="room-1",
+        meter="room-1-m",
+        profile="acrel_ddsy1352",
+        installed_at=MOVED_IN,
+        opening_milliwh=100_000_000,
+        max_power_w=10_000,
+        modulus_milliwh=42_949_672_960_000,
+        resolution_milliwh=10_000,
+        measures="interval",
+        recorded_at=MOVED_IN,
+    ),
+    SupplyOccupied(
+        supply="room-1",
+        account="room-1-a",
+        occupied_from=MOVED_IN,
+        opening_milliwh=100_000_000,
+        recorded_at=MOVED_IN,
+    ),
+    TermsAssigned(supply="room-1", tariff="flat", effective_from=MOVED_IN, recorded_at=MOVED_IN),
+    TariffPublished(
+        tariff="flat", version=2, effective_from=MOVED_IN, text=FLAT_TARIFF, note="yearly", recorded_at=MOVED_IN
+    ),
+    SiteSettingsChanged(
+        site="north",
+        effective_from=MOVED_IN,
+        reconnection="confirm",
+        warning_balance_micros=5_000_000,
+        recorded_at=MOVED_IN,
+    ),
+    UsageDebited(
+        supply="room-1",
+        account="room-1-a",
+        meter="room-1-m",
+        reading=READING,
+        started_at=MOVED_IN,
+        ended_at=minutes(15),
+        opening_milliwh=100_000_000,
+        closing_milliwh=101_000_000,
+        usage_milliwh=1_000_000,
+        quality="measured",
+        profile="acrel_ddsy1352",
+        raw="0000 2775",
+        before=Counters("2026-02", 9_000_000, (("2026-01", 7),)),
+        lines=LINES,
+        amount_micros=697_210,
+        postings=debit_postings(account="room-1-a", lines=LINES),
+        source=SOURCE,
+        state=STATE,
+        recorded_at=minutes(15.2),
+    ),
+    ReadingHeld(
+        supply="room-1",
+        meter="room-1-m",
+        reading=READING,
+        reason="leap",
+        detail="839000000 mWh since 2026-03-02T08:15:00+00:00, but 10000 W allow 2515555 mWh",
+        read_at=minutes(30),
+        claimed_milliwh=839_000_000,
+        quality="measured",
+        profile="acrel_ddsy1352",
+        raw="0001 6F30",
+        source=SOURCE,
+        state=STATE,
+        recorded_at=minutes(30.2),
+    ),
+    LowBalanceWarned(
+        supply="room-1",
+        account="room-1-a",
+        balance_micros=4_900_000,
+        threshold_micros=5_000_000,
+        ledger_position=42,
+        recorded_at=MOVED_IN,
+    ),
+    WarningCleared(
+        supply="room-1", account="room-1-a", balance_micros=54_900_000, ledger_position=43, recorded_at=MOVED_IN
+    ),
+    LockSet(
+        supply="room-1",
+        cause="credit",
+        account="room-1-a",
+        balance_micros=-1,
+        ledger_position=44,
+        recorded_at=MOVED_IN,
+    ),
+    LockCleared(
+        supply="room-1",
+        cause="credit",
+        account="room-1-a",
+        balance_micros=49_999_999,
+        ledger_position=45,
+        recorded_at=MOVED_IN,
+    ),
+    OrderIssued(
+        supply="room-1",
+        order=ORDER,
+        sequence=3,
+        action="open",
+        reason="credit",
+        concentrator="c1",
+        meter="room-1-m",
+        account="room-1-a",
+        balance_micros=-1,
+        ledger_position=44,
+        issued_at=MOVED_IN,
+        expires_at=MOVED_IN + timedelta(minutes=5),
+        signature="ab" * 64,
+        recorded_at=MOVED_IN,
+    ),
+    OrderConcluded(
+        supply="room-1",
+        order=ORDER,
+        sequence=3,
+        outcome="confirmed",
+        readback="open",
+        concluded_at=minutes(0.1),
+        detail="read back in 80 ms",
+        recorded_at=minutes(0.2),
+    ),
+]
