@@ -186,6 +186,7 @@ _KEEP_DEAD_LETTERS = """
 INSERT INTO ledger.dead_letters (cluster, topic, partition, message_offset, reason, detail, key, payload)
 SELECT * FROM unnest(
     %s::text[], %s::text[], %s::int[], %s::bigint[], %s::text[], %s::text[], %s::bytea[], %s::bytea[])
+ON CONFLICT DO NOTHING
 """
 _KEEP_STRAYS = """
 INSERT INTO ledger.stray_readings (concentrator, collector, sequence, meter, reason, reading)

@@ -38,7 +38,9 @@ def check_books(url: str, truth: Truth, *, supplies: list[str]) -> None:
     assert set(costs) == set(supplies)
     check_ledger(url)
     with psycopg.connect(url) as connection:
-        rows = connection.execute("SELECT concentrator, sequence FROM ledger.sweeps WHERE collector = %s", [COLLECTOR])
+        rows = connection.execute(
+            "SELECT concentrator, sequence FROM ledger.sweeps WHERE collector = %s", [COLLECTOR]
+        )
         assert dict(rows.fetchall()) == {name: len(sweeps) for name, sweeps in truth.sweeps.items()}
 
 

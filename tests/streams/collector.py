@@ -1,4 +1,4 @@
-"""A small collector that follows the protocol of the edge: in sequence, a window in flight, again until acknowledged."""
+"""A small collector that follows the edge's protocol: in sequence, a window in flight, again until acknowledged."""
 
 import asyncio
 import contextlib

@@ -37,7 +37,9 @@ class Campaign:
     def url(self) -> str:
         return self.database.url("wattledger_writer")
 
-    def worker(self, name: str = "w1", *, sabotage: tuple[str, ...] = (), url: str = "", **settings: str) -> WorkerProcess:
+    def worker(
+        self, name: str = "w1", *, sabotage: tuple[str, ...] = (), url: str = "", **settings: str
+    ) -> WorkerProcess:
         return WorkerProcess(
             self.directory,
             url=url or self.url,
@@ -76,9 +78,7 @@ def make_campaign(
     supplies: list[str] = []
     for one in (database, twin):
         ledger = Ledger(url=one.url("wattledger_writer"))
-        estate = build_estate(
-            ledger, concentrators=CONCENTRATORS, meters_each=METERS_EACH, opened_at=truth.opened_at
-        )
+        estate = build_estate(ledger, concentrators=CONCENTRATORS, meters_each=METERS_EACH, opened_at=truth.opened_at)
         ledger.close()
         supplies = list(estate.supplies)
     campaign = Campaign(database, twin, broker, directory, truth, supplies)

@@ -41,7 +41,9 @@ def messages_of(sweeps: Iterable[wire.Sweep], *, published_at: datetime, partiti
     for sweep in sweeps:
         partition = partition_of(sweep.concentrator, partitions=partitions)
         offsets[partition] = offsets.get(partition, -1) + 1
-        messages.append(message_of(partition, offsets[partition], wire.encode(sweep), sweep.concentrator, published_at))
+        messages.append(
+            message_of(partition, offsets[partition], wire.encode(sweep), sweep.concentrator, published_at)
+        )
     return messages
 
 

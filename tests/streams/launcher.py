@@ -64,7 +64,7 @@ def lose_messages(occasion: int) -> None:
             print("SABOTAGE: two messages lost", flush=True)  # noqa: T201 - the log of this process
         await original(self, thread, topic, one, messages, committed)
 
-    app.Worker._apply = losing  # type: ignore[method-assign]
+    setattr(app.Worker, "_apply", losing)  # noqa: B010 - mypy would have its type parameter too
 
 
 def _before(place: Any, name: str, hook: Callable[[], None]) -> None:

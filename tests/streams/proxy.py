@@ -1,4 +1,4 @@
-"""A proxy between worker and PostgreSQL that cuts connections at COMMIT: before it, or when only its reply is left."""
+"""A proxy between worker and PostgreSQL that cuts connections at COMMIT: before it, or when its reply is left."""
 
 import contextlib
 import socket

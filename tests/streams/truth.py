@@ -1,7 +1,7 @@
-"""What synthetic meters showed, sweep by sweep, and what that must cost: a model that shares no code with the ledger."""
+"""What synthetic meters showed, sweep by sweep, and what that must cost: a model apart from the ledger's code."""
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
@@ -55,7 +55,7 @@ class Truth:
 
 
 def make_truth(
-    meters: dict[str, Sequence[str]], *, sweeps: int, seed: int = 1, boundary_after: int | None = None
+    meters: Mapping[str, Sequence[str]], *, sweeps: int, seed: int = 1, boundary_after: int | None = None
 ) -> Truth:
     """Make up sweeps of concentrators (with their meters' serials) across the local beginning of this month."""
     chance = random.Random(seed)
