@@ -1,8 +1,7 @@
-"""For operators: sites, tariffs, supply points."""
+"""For operators: sites and supply points."""
 
 import os
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,15 +11,12 @@ _From = Annotated[str, typer.Option("--from", help="Since when it holds (ISO 860
 
 
 def register(app: typer.Typer) -> None:
-    """Add `site set`, `tariff check`, `tariff publish` and `supply add`."""
+    """Add `site set` and `supply add`."""
     site = typer.Typer(help="Sites: how they warn and reconnect.", no_args_is_help=True)
     site.command("set")(set_site)
-    tariff = typer.Typer(help="Tariffs: TOML files, published as immutable versions.", no_args_is_help=True)
-    tariff.command("check")(check_tariff)
-    tariff.command("publish")(publish)
     supply = typer.Typer(help="Supply points: where meters measure what accounts pay for.", no_args_is_help=True)
     supply.command("add")(add_supply)
-    for name, group in (("site", site), ("tariff", tariff), ("supply", supply)):
+    for name, group in (("site", site), ("supply", supply)):
         app.add_typer(group, name=name, rich_help_panel=_PANEL)
 
 
@@ -50,31 +46,6 @@ def set_site(
             now=now,
         )
     typer.echo(f"site {site}: reconnection {mode}, warning below {warning_balance} (position {position})")
-
-
-def check_tariff(file: Annotated[Path, typer.Argument(help="The tariff file.")]) -> None:
-    """Check a tariff file and name every error in it."""
-    from ledger.rating.tariff import parse_tariff
-
-    tariff = parse_tariff(_text(file))
-    names = [charge.component for charge in tariff.charges] + [tax.component for tax in tariff.taxes]
-    typer.echo(f"{file}: tariff {tariff.code!r} is good: {', '.join(names)} in {tariff.currency}")
-
-
-def publish(
-    file: Annotated[Path, typer.Argument(help="The tariff file.")],
-    note: Annotated[str, typer.Option(help="Why this version is published; auditors will read it.")],
-    since: _From = "",
-) -> None:
-    """Publish a tariff file as the next version, in force from an instant on."""
-    from console.connection import opened_ledger
-    from ledger.usecases.tariffs import publish_tariff
-
-    text = _text(file)
-    now = datetime.now(UTC)
-    with opened_ledger(os.environ) as ledger:
-        version = publish_tariff(ledger, text=text, effective_from=_instant(since, now), note=note, now=now)
-    typer.echo(f"{file}: published as version {version}")
 
 
 def add_supply(  # noqa: PLR0913, PLR0917 - each is an option of the command
@@ -114,15 +85,6 @@ def add_supply(  # noqa: PLR0913, PLR0917 - each is an option of the command
     with opened_ledger(os.environ) as ledger:
         for done in equip(ledger, wanted, now=now):
             typer.echo(f"{supply}: {done}")
-
-
-def _text(file: Path) -> str:
-    from console.errors import ConsoleError
-
-    try:
-        return file.read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConsoleError(f"{file} cannot be read: {error}") from None
 
 
 def _instant(text: str, now: datetime) -> datetime:
