@@ -6,15 +6,10 @@ from ledger.values.energy import kwh_from_milliwh
 from ledger.values.money import decimal_from_micros, rounded_to_minor_unit
 
 # ISO 4217, list one (2024-06-25): the currencies in use whose minor unit is not a hundredth.
-_MINOR_DIGITS = {
-    **dict.fromkeys(
-        ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF")
-        + ("UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF"),
-        0,
-    ),
-    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
-    **dict.fromkeys(("CLF", "UYW"), 4),
-}
+_MINOR_DIGITS = dict.fromkeys(("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF"), 0)
+_MINOR_DIGITS |= dict.fromkeys(("UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF"), 0)
+_MINOR_DIGITS |= dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3)
+_MINOR_DIGITS |= dict.fromkeys(("CLF", "UYW"), 4)
 
 
 def money_text(micros: int) -> str:

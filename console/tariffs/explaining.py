@@ -42,7 +42,7 @@ def explained(connection: Connection[Any], *, account: str, position: int) -> Ex
     """Explain the debit at a position of the ledger; raises NoSuchDebit where this account has none there."""
     found = read_log(connection, after=position - 1, upto=position, limit=1)
     if not found:
-        raise NoSuchDebit(f"the ledger has no event at position {position}; see `wattledger statement` or the journal")
+        raise NoSuchDebit(f"the ledger has no event at position {position}; take it from the journal")
     fact = found[0].fact
     if not isinstance(fact, UsageDebited):
         raise NoSuchDebit(f"position {position} is no debit, it is a {fact.topic.partition('/')[0]!r}")

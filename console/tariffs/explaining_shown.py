@@ -11,10 +11,12 @@ from console.tariffs.showing import lines_table, wide_console
 
 
 def show_explained(found: Explained) -> None:
-    """Print evidence, registers, counters, lines with their rules, postings, and the derivation from the first event."""
+    """Print evidence, registers, counters, lines with their rules, postings, and all of it derived again."""
     console = wide_console()
     debit = found.debit
-    console.print(f"[bold]Debit {found.position}: {money_text(debit.amount_micros)} to account {debit.account}[/bold]")
+    console.print(
+        f"[bold]Debit {found.position}: {money_text(debit.amount_micros)} to account {debit.account}[/bold]"
+    )
     _section(console, "Evidence", _evidence(found))
     _section(console, "Registers", _registers(found))
     _section(console, "Tariff", _tariffs(found))

@@ -1,4 +1,4 @@
-"""Rate a quantity or a file of usage under a tariff file, or turn money into energy; nothing is asked of any service."""
+"""Rate a quantity or a file of usage under a tariff file, or turn money into energy; no service is asked."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -71,7 +71,8 @@ def rated_quantity(compiled: CompiledTariff, quantity_milliwh: int, known: Circu
 
 def rated_file(compiled: CompiledTariff, file: Path, known: Circumstances) -> Bill:
     """Rate a CSV file of usage; raises UsageFileRefused naming every error in it."""
-    periods = frozenset(compiled.tariff.period_names)
+    calendar = compiled.tariff.calendar
+    periods = frozenset(calendar.periods if calendar else ())
     usage = read_usage(text_of(file), name=str(file), known_periods=periods)
     return _bill(compiled, usage, known)
 

@@ -33,7 +33,9 @@ def compared(left_text: str, right_text: str) -> list[Compared]:
     rows: list[Compared] = []
     for part in dict.fromkeys((*left, *right)):
         ours, theirs = left.get(part, {}), right.get(part, {})
-        rows += [Compared(part, key, ours.get(key, ""), theirs.get(key, "")) for key in dict.fromkeys((*ours, *theirs))]
+        rows += [
+            Compared(part, key, ours.get(key, ""), theirs.get(key, "")) for key in dict.fromkeys((*ours, *theirs))
+        ]
     return rows
 
 

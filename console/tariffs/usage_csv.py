@@ -1,7 +1,6 @@
 """Usage from a CSV file with the header `start,end,kwh`; every error of a file is reported at once, with its line.
 
-    start,end,kwh,period
-    2026-01-01T00:00:00+08:00,2026-01-01T01:00:00+08:00,0.42,
+A row reads `2026-01-01T00:00:00+08:00,2026-01-01T01:00:00+08:00,0.42`.
 """
 
 import csv
@@ -120,7 +119,9 @@ def _take(reader: _Reader, line: int, header: Sequence[str], cells: Sequence[str
 
 def _header_problems(header: Sequence[str]) -> list[str]:
     known = (*REQUIRED, *OPTIONAL)
-    problems = [f"column {name!r} is missing; begin the file with start,end,kwh" for name in REQUIRED if name not in header]
+    problems = [
+        f"column {name!r} is missing; begin the file with start,end,kwh" for name in REQUIRED if name not in header
+    ]
     problems += [f"column {name!r} is not known; known: {', '.join(known)}" for name in header if name not in known]
     problems += [f"column {name!r} is there twice" for name in known if header.count(name) > 1]
     return problems

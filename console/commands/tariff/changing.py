@@ -3,7 +3,6 @@
 import json
 import os
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -69,9 +68,7 @@ def _assigned(supplies: list[str], tariff: str, effective_from: datetime, *, is_
 
     rehearsed = closing(RehearsedLedger(url=database_url(os.environ, role="wattledger_writer"))) if is_dry else None
     with rehearsed or opened_ledger(os.environ) as ledger:
-        steps = assign(
-            ledger, supplies=supplies, tariff=tariff, effective_from=effective_from, now=datetime.now(UTC)
-        )
+        steps = assign(ledger, supplies=supplies, tariff=tariff, effective_from=effective_from, now=datetime.now(UTC))
         return list(_with_progress(steps, total=len(supplies)))
 
 

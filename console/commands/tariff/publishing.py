@@ -29,16 +29,21 @@ def register(group: typer.Typer) -> None:
 def check(file: _File) -> None:
     """Check a tariff file and name every error in it, each with its place and its remedy."""
     from console.tariffs.rating import compiled_file
+    from ledger.rating.tariff import prepaid_errors
 
     tariff = compiled_file(file).tariff
-    typer.echo(f"{file}: tariff {tariff.code!r} is good: {', '.join(tariff.component_names)} in {tariff.currency}")
+    names = ", ".join(thing.component for thing in tariff.components)
+    typer.echo(f"{file}: tariff {tariff.code!r} is good: {names} in {tariff.currency}")
+    for error in prepaid_errors(tariff):
+        typer.secho(f"{file}: for postpaid supply and simulation only: {error}", fg=typer.colors.YELLOW, err=True)
 
 
 def publish(
     file: _File,
     note: Annotated[str, typer.Option(help="Why this version is published; auditors will read it.")],
     since: Annotated[
-        str, typer.Option("--from", metavar="TIME", help="Since when it holds (ISO 8601 with zone); now if not given.")
+        str,
+        typer.Option("--from", metavar="TIME", help="Since when it holds (ISO 8601 with zone); now if not given."),
     ] = "",
 ) -> None:
     """Publish a tariff file as the next version, in force from an instant on; nothing rewrites it afterwards."""

@@ -49,7 +49,9 @@ def rate(  # noqa: PLR0913, PLR0917 - each is an option of the command
         int | None,
         typer.Option(min=0, help="Local days that charges per day are for; if not given, those of the usage."),
     ] = None,
-    close: Annotated[bool, typer.Option("--close", help="Close the billing period: a minimum charge falls due.")] = False,
+    close: Annotated[
+        bool, typer.Option("--close", help="Close the billing period: a minimum charge falls due.")
+    ] = False,
     as_json: _Json = False,
 ) -> None:
     """Rate usage under a tariff file and explain every line; no service runs, nothing is booked.
