@@ -100,7 +100,9 @@ def test_a_year_of_real_hourly_load_comes_out_within_half_a_cent(desk: TariffDes
     write_year(desk.folder / "year.csv", (YEAR_OF_LOAD / "load_kwh_hourly.csv").read_text().split())
     bill = desk.rated("year.toml", "--usage", "year.csv")
     assert abs(Decimal(bill["total"]) - Decimal("771.776")) <= Decimal("0.005")
-    assert abs(Decimal(bill["rounded"]) - Decimal(str(case["expected_annual_bill"]))) <= Decimal(str(case["tolerance"]))
+    assert abs(Decimal(bill["rounded"]) - Decimal(str(case["expected_annual_bill"]))) <= Decimal(
+        str(case["tolerance"])
+    )
 
 
 def test_a_top_up_is_rounded_half_away_from_zero() -> None:
