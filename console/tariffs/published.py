@@ -11,12 +11,8 @@ from psycopg.rows import tuple_row
 from console.connection import finance_connection
 from console.errors import ConsoleError
 from console.tariffs.files import text_of
-from console.tariffs.rating import DRAFT
 from ledger.domain.tariff import TariffHistory, TariffPublished, evolve
-from ledger.rating.rate import CompiledTariff, compile_tariff
-from ledger.rating.tariff import parse_tariff
 from ledger.store.mapper import fact_of
-from ledger.values.errors import InvalidValue
 
 _VERSION = re.compile(r"(?P<tariff>.+)@(?P<version>[1-9][0-9]*)")
 # The first condition is the partial index's own, word for word: it passes over all debits.
@@ -49,15 +45,6 @@ def published_version(connection: Connection[Any], *, tariff: str, version: int 
     if (version or max(versions)) not in versions:
         raise ConsoleError(f"tariff {tariff!r} has no version {version}; it has 1 to {max(versions)}")
     return versions[version or max(versions)]
-
-
-def compiled_reference(reference: str, *, account_class: str = "") -> CompiledTariff:
-    """Make what `FILE` or `TARIFF@N` names ready for rating; raises InvalidValue naming every error in it."""
-    try:
-        tariff = parse_tariff(text_of_reference(reference))
-        return compile_tariff(tariff, version=DRAFT, account_class=account_class)
-    except InvalidValue as error:
-        raise InvalidValue(f"{reference}: {error}") from None
 
 
 def text_of_reference(reference: str) -> str:

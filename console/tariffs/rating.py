@@ -56,11 +56,15 @@ class Bill:
 
 def compiled_file(file: Path, *, account_class: str = "") -> CompiledTariff:
     """Make a tariff file ready for rating; raises InvalidValue naming the file and every error in it."""
+    return compiled_text(text_of(file), name=str(file), account_class=account_class)
+
+
+def compiled_text(text: str, *, name: str, account_class: str = "") -> CompiledTariff:
+    """Make a tariff file's text ready for rating; raises InvalidValue naming where it is from and every error in it."""
     try:
-        tariff = parse_tariff(text_of(file))
-        return compile_tariff(tariff, version=DRAFT, account_class=account_class)
+        return compile_tariff(parse_tariff(text), version=DRAFT, account_class=account_class)
     except InvalidValue as error:
-        raise InvalidValue(f"{file}: {error}") from None
+        raise InvalidValue(f"{name}: {error}") from None
 
 
 def rated_quantity(compiled: CompiledTariff, quantity_milliwh: int, known: Circumstances) -> Bill:

@@ -111,10 +111,11 @@ def _simulated(draft: str, since: str, until: str, accounts: list[str], account_
     from console.connection import finance_connection
     from console.errors import ConsoleError
     from console.tariffs.files import local_instant
-    from console.tariffs.published import compiled_reference
+    from console.tariffs.published import text_of_reference
+    from console.tariffs.rating import compiled_text
     from console.tariffs.simulating import Simulation, simulate, supplies_of
 
-    compiled = compiled_reference(draft, account_class=account_class)
+    compiled = compiled_text(text_of_reference(draft), name=draft, account_class=account_class)
     zone = compiled.tariff.time_zone
     begin = local_instant(since, zone=zone, option="--from")
     end = local_instant(until, zone=zone, option="--to")

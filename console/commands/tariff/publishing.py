@@ -99,13 +99,13 @@ def diff(
     from rich.table import Table
 
     from console.tariffs.published import text_of_reference
+    from console.tariffs.rating import compiled_text
     from console.tariffs.showing import wide_console
     from console.tariffs.side_by_side import compared
-    from ledger.rating.tariff import parse_tariff
 
     texts = [text_of_reference(reference) for reference in (left, right)]
-    for text in texts:
-        parse_tariff(text)
+    for text, name in zip(texts, (left, right), strict=True):
+        compiled_text(text, name=name)
     rows = compared(*texts)
     changed = [row for row in rows if row.change != "same"]
     table = Table("part", "key", left, right, "")
