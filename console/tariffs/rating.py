@@ -60,7 +60,7 @@ def compiled_file(file: Path, *, account_class: str = "") -> CompiledTariff:
 
 
 def compiled_text(text: str, *, name: str, account_class: str = "") -> CompiledTariff:
-    """Make a tariff file's text ready for rating; raises InvalidValue naming where it is from and every error in it."""
+    """Make a tariff's text ready for rating; raises InvalidValue naming its source and every error in it."""
     try:
         return compile_tariff(parse_tariff(text), version=DRAFT, account_class=account_class)
     except InvalidValue as error:

@@ -6,8 +6,8 @@ from console.commands.tariff import changing, explaining, publishing, rating
 
 _HELP = """Tariffs: TOML files, published as immutable versions.
 
-docs/tariffs.md describes the file, with an example for every component. Write one, `check` it, `rate` some usage under
-it, `simulate` it on what was used, `diff` it against the version in force, then `publish` and `assign` it.
+docs/tariffs.md describes the file, with an example for every component. Write one, `check` it, `rate` some usage,
+`simulate` it on what was used, `diff` it against the version in force, then `publish` and `assign` it.
 """
 
 
