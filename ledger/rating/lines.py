@@ -8,39 +8,89 @@ import msgspec
 PERIODS_KEPT = 2
 
 
+class Tally(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """A billing period's exact state, beside its energy: see `Counters`."""
+
+    denominator: int = 0
+    charges: dict[str, int] = {}
+    positions: dict[str, int] = {}
+    demands_w: dict[str, int] = {}
+
+
 class Counters(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """What pricing remembers of an occupancy's billing period: its local name, and milliwatt-hours so far.
 
-    `others` are the periods rated before it, oldest first: an interval may fill a gap of last month's, and neither
-    month may lose its place then. Periods older than these start anew.
+    `charges` are the exact charges of the period by component: numerators over the common `denominator`, in
+    micro-units. `positions` are the milliwatt-hours counted on each component's ladder of blocks, `demands_w` the
+    highest demands. `others` are the periods rated before, oldest first, and `earlier` their exact state: an interval
+    may fill a gap of last month's, and neither month may lose its place then. Periods older than these start anew.
+
+    Beyond the billing period: `years`, positions on ladders of annual windows (`component@first day`), `pools`, what
+    is left of allowances in micro-units (numerator and denominator), and `tariff`, the version that counted blocks.
     """
 
     period: str = ""
     energy_milliwh: int = 0
     others: tuple[tuple[str, int], ...] = ()
+    denominator: int = 0
+    charges: dict[str, int] = {}
+    positions: dict[str, int] = {}
+    demands_w: dict[str, int] = {}
+    earlier: dict[str, Tally] = {}
+    years: dict[str, int] = {}
+    pools: dict[str, tuple[int, int]] = {}
+    tariff: str = ""
 
     def turned_to(self, period: str) -> "Counters":
         """Return the counters of another period, with this one kept among the others."""
         if period == self.period:
             return self
-        known = dict(self.others)
+        known, tallies = dict(self.others), dict(self.earlier)
         if self.period:
             known[self.period] = self.energy_milliwh
-        energy_milliwh = known.pop(period, 0)
-        return Counters(period, energy_milliwh, tuple(sorted(known.items())[-PERIODS_KEPT:]))
+            tallies[self.period] = Tally(self.denominator, self.charges, self.positions, self.demands_w)
+        energy_milliwh, tally = known.pop(period, 0), tallies.pop(period, Tally())
+        kept = sorted(known.items())[-PERIODS_KEPT:]
+        return Counters(
+            period=period,
+            energy_milliwh=energy_milliwh,
+            others=tuple(kept),
+            denominator=tally.denominator,
+            charges=tally.charges,
+            positions=tally.positions,
+            demands_w=tally.demands_w,
+            earlier={name: tallies[name] for name, _ in kept if name in tallies},
+            years=self.years,
+            pools=self.pools,
+            tariff=self.tariff,
+        )
+
+
+FRESH = Counters()
 
 
 class Atom(msgspec.Struct, frozen=True, gc=False):
-    """Usage that no boundary cuts: a half-open span, its energy, and the billing period that it lies in."""
+    """Usage that no boundary cuts: a half-open span, its energy, and the billing and time-of-use period it lies in.
+
+    `demand_w` is the demand that was measured by the end of the span, None where none was.
+    """
 
     start: datetime
     end: datetime
     energy_milliwh: int
     period: str
+    time_of_use: str = ""
+    reactive_millivarh: int = 0
+    apparent_millivah: int = 0
+    demand_w: int | None = None
 
 
-class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """One line of a debit: quantity in `unit`, price in currency units per unit or in per cent, amount in micros."""
+class Line(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """One line of a debit: quantity in `unit`, price in currency units per unit or in per cent, amount in micros.
+
+    `tax` marks what is owed to an authority: taxes and levies; `allowance` what a social allowance pays. `block` is
+    the number of the block, `time_of_use` the name of the period, empty where the component knows none.
+    """
 
     component: str
     quantity: str
@@ -51,6 +101,9 @@ class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
     version: int
     tax: bool = False
     rule: str = ""
+    block: str = ""
+    time_of_use: str = ""
+    allowance: bool = False
 
 
 class Rated(msgspec.Struct, frozen=True, gc=False):

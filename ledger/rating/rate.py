@@ -1,121 +1,248 @@
 """`rate(tariff, counters, atoms) -> lines, counters`: pure and total.
 
-Each component's charge is an exact rational function C of the period's energy so far; what is posted is
-round(C(after)) − round(C(before)), half away from zero to one micro-unit. Grouping the same atoms in other ways
-therefore gives the same totals per component (design I4). Taxes work on the exact base, never on rounded lines.
+Each component's charge is an exact rational number C over the billing period so far, and rating folds atoms into it
+one by one; what is posted is round(C after) − round(C before). Grouping the same atoms in other ways therefore gives
+the same totals per component (design I4). An atom that straddles a threshold is split there.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from datetime import datetime
 from fractions import Fraction
 
+from ledger.rating.compiled import CompiledTariff as CompiledTariff
+from ledger.rating.compiled import compile_tariff as compile_tariff
+from ledger.rating.components import BlockCharge
+from ledger.rating.ladder import Ladder, block_of
 from ledger.rating.lines import Atom, Counters, Line, Rated
-from ledger.rating.tariff import Tariff
-from ledger.values.energy import kwh_from_milliwh
-from ledger.values.money import decimal_from_micros, divided_half_away
+from ledger.rating.running import Running
+from ledger.rating.words import Words, kwh
 
-
-@dataclass(frozen=True, slots=True)
-class _Component:
-    """A component's charge as an exact multiple of energy: micros per milliwatt-hour = numerator / denominator."""
-
-    component: str
-    numerator: int
-    denominator: int
-    price: str
-    unit: str
-    tax: bool
-    rule: str
-    on: tuple[str, ...] = ()
-
-    def charged_micros(self, energy_milliwh: int) -> int:
-        return divided_half_away(energy_milliwh * self.numerator, self.denominator)
-
-
-@dataclass(frozen=True, slots=True)
-class CompiledTariff:
-    """A tariff version made ready for rating: integers only, nothing left to look up."""
-
-    tariff: Tariff
-    version: int
-    components: tuple[_Component, ...]
-
-
-def compile_tariff(tariff: Tariff, *, version: int) -> CompiledTariff:
-    """Turn a tariff's charges and taxes into exact multiples of energy, once per version."""
-    exact = {charge.component: charge.micros_per_milliwh for charge in tariff.charges}
-    components = [
-        _component(charge.component, exact[charge.component], str(charge.price_per_kwh), False, "energy used")
-        for charge in tariff.charges
-    ]
-    for tax in tariff.taxes:
-        base = sum((exact[name] for name in tax.on), Fraction(0))
-        rule = f"{tax.percent}% of {' + '.join(tax.on)}"
-        exact_tax = base * Fraction(tax.percent) / 100
-        components.append(_component(tax.component, exact_tax, str(tax.percent), True, rule, tax.on))
-    return CompiledTariff(tariff=tariff, version=version, components=tuple(components))
+# Of annual windows: this year's and, for late usage, last year's.
+_YEARS_KEPT = 2
+_NO_STEPS: tuple[tuple[int, tuple[int, ...]], ...] = ()
 
 
 def rate(compiled: CompiledTariff, counters: Counters, atoms: Sequence[Atom]) -> Rated:
     """Rate atoms in order, each against the counters of its own billing period.
 
-    Energies are integer milliwatt-hours, amounts integer micro-units. Atoms that no tariff boundary parts are
-    summed into one line per component and period.
+    Energies are integer milliwatt-hours, amounts integer micro-units. Atoms that no price parts are summed into one
+    line per component, block, time-of-use period and billing period.
     """
     lines: list[Line] = []
-    for period, energy_milliwh in _by_period(atoms):
-        counters = counters.turned_to(period)
-        before = counters.energy_milliwh
-        after = before + energy_milliwh
-        amounts: dict[str, int] = {}
-        for component in compiled.components:
-            amount_micros = component.charged_micros(after) - component.charged_micros(before)
-            amounts[component.component] = amount_micros
-            lines.append(
-                Line(
-                    component=component.component,
-                    quantity=_quantity(component, energy_milliwh, amounts),
-                    unit=component.unit,
-                    price=component.price,
-                    amount_micros=amount_micros,
-                    tariff=compiled.tariff.code,
-                    version=compiled.version,
-                    tax=component.tax,
-                    rule=component.rule,
-                )
-            )
-        counters = Counters(period, after, counters.others)
-    return Rated(lines, counters)
-
-
-def _quantity(component: _Component, energy_milliwh: int, amounts: Mapping[str, int]) -> str:
-    """What a line's price is of: kilowatt-hours, or for a tax the amounts posted on its bases."""
-    if component.tax:
-        return str(decimal_from_micros(sum(amounts[base] for base in component.on)))
-    return str(kwh_from_milliwh(energy_milliwh))
-
-
-def _by_period(atoms: Sequence[Atom]) -> list[tuple[str, int]]:
-    """Sum neighbouring atoms of one billing period: under flat prices nothing else parts them."""
-    grouped: list[tuple[str, int]] = []
+    running: Running | None = None
     for atom in atoms:
-        if grouped and grouped[-1][0] == atom.period:
-            grouped[-1] = (atom.period, grouped[-1][1] + atom.energy_milliwh)
-        else:
-            grouped.append((atom.period, atom.energy_milliwh))
-    return grouped
+        if running is None or atom.period != running.counters.period:
+            if running is not None:
+                more, counters = running.closed()
+                lines += more
+            running = begun(compiled, counters, atom.period, atom.time_of_use)
+        _take(running, atom)
+    if running is None:
+        return Rated([], counters)
+    more, counters = running.closed()
+    return Rated(lines + more if lines else more, counters)
 
 
-def _component(
-    name: str, micros_per_milliwh: Fraction, price: str, tax: bool, rule: str, on: tuple[str, ...] = ()
-) -> _Component:
-    return _Component(
-        component=name,
-        numerator=micros_per_milliwh.numerator,
-        denominator=micros_per_milliwh.denominator,
-        price=price,
-        unit="%" if tax else "kWh",
-        tax=tax,
-        rule=rule,
-        on=on,
+def begun(compiled: CompiledTariff, counters: Counters, period: str, time_of_use: str = "") -> Running:
+    """Begin, or go on with, a billing period under a tariff version."""
+    if compiled.ladders and counters.tariff != compiled.identity:
+        counters = taken_over(compiled, counters)
+    running = Running(compiled, counters.turned_to(period))
+    if running.energy_milliwh and not running.counters.charges:
+        steps = tuple((0, ladder.thresholds_milliwh) for ladder in compiled.ladders)
+        running.adopt(compiled.cell(time_of_use, "kWh", steps).vector)
+    return running
+
+
+def taken_over(compiled: CompiledTariff, counters: Counters) -> Counters:
+    """Return the counters as a version takes them over from another: ladders go on, or begin anew."""
+    positions, years = dict(counters.positions), counters.years
+    is_anew = compiled.tariff.proration.on_change != "carry-over" and counters.tariff
+    for ladder in compiled.ladders:
+        if is_anew:
+            positions.pop(ladder.component, None)
+            years = {key: value for key, value in years.items() if not key.startswith(f"{ladder.component}@")}
+        elif ladder.window != "year" and not ladder.periods and counters.energy_milliwh:
+            positions.setdefault(ladder.component, counters.energy_milliwh)
+    return _with(counters, positions=positions, years=years)
+
+
+def _with(counters: Counters, *, positions: dict[str, int], years: dict[str, int]) -> Counters:
+    return Counters(
+        counters.period,
+        counters.energy_milliwh,
+        counters.others,
+        counters.denominator,
+        counters.charges,
+        positions,
+        counters.demands_w,
+        counters.earlier,
+        years,
+        counters.pools,
     )
+
+
+def _take(running: Running, atom: Atom) -> None:
+    """Fold one atom in."""
+    compiled = running.compiled
+    before = list(running.charges) if compiled.allowances else []
+    energy = atom.energy_milliwh
+    if compiled.ladders:
+        _climb(running, atom)
+    else:
+        cell = compiled.cell(atom.time_of_use, "kWh", _NO_STEPS)
+        running.add(cell.vector, energy)
+        running.write(cell.words, energy)
+    running.energy_milliwh += energy
+    if atom.reactive_millivarh:
+        cell = compiled.cell(atom.time_of_use, "kvarh", _NO_STEPS)
+        running.add(cell.vector, atom.reactive_millivarh)
+        running.write(cell.words, atom.reactive_millivarh)
+    if atom.apparent_millivah:
+        cell = compiled.cell(atom.time_of_use, "kVAh", _NO_STEPS)
+        running.add(cell.vector, atom.apparent_millivah)
+        running.write(cell.words, atom.apparent_millivah)
+    if atom.demand_w is not None:
+        _raise_demand(running, atom, atom.demand_w)
+    if before:
+        running.pay(before)
+
+
+def _raise_demand(running: Running, atom: Atom, demand_w: int) -> None:
+    """Debit the increment of a new highest demand of the period."""
+    for index, thing in running.compiled.demands:
+        highest = running.demands_w.get(thing.component, 0)
+        if demand_w > highest and (not thing.periods or atom.time_of_use in thing.periods):
+            running.demands_w = running.demands_w | {thing.component: demand_w}
+            rule = running.compiled.with_rule(index, "highest demand of the month, increment")
+            price = running.compiled.price(index, thing.price_per_kw)
+            vector = running.compiled.vector(index, Fraction(thing.price_per_kw) * 1000)
+            running.add(vector, demand_w - highest)
+            running.write((Words(thing, index, unit="kW", price=price, rule=rule),), demand_w - highest)
+
+
+class _Rung:
+    """A ladder in the window of one atom: its thresholds, and how far up it the period is (None: not begun)."""
+
+    __slots__ = ("is_counting", "key", "ladder", "position", "thresholds")
+
+    def __init__(self, running: Running, ladder: Ladder, atom: Atom) -> None:
+        day = atom.start.astimezone(running.compiled.days.zone).date() if ladder.window == "year" else None
+        self.ladder = ladder
+        self.key = ladder.component if day is None else ladder.year_key(day)
+        self.thresholds = ladder.thresholds(atom.period, day)
+        self.position = (running.positions if day is None else running.years).get(self.key)
+        self.is_counting = ladder.counts(atom.time_of_use)
+
+
+def open_ladders(running: Running, *, at: datetime) -> None:
+    """Open the windows that an instant lies in: the first block's fee falls then, whether energy is used or not."""
+    if running.compiled.ladders:
+        _climb(running, Atom(at, at, 0, running.counters.period))
+
+
+def _climb(running: Running, atom: Atom) -> None:
+    """Rate an atom's energy block by block."""
+    rungs = [_Rung(running, ladder, atom) for ladder in running.compiled.ladders]
+    for rung in rungs:
+        if rung.position is None:
+            rung.position = 0
+            _enter(running, rung, 0, is_opening=True)
+    left = atom.energy_milliwh
+    while True:
+        steps = tuple((block_of(rung.thresholds, rung.position or 0), rung.thresholds) for rung in rungs)
+        room = [
+            rung.thresholds[block] - (rung.position or 0)
+            for rung, (block, _) in zip(rungs, steps, strict=True)
+            if rung.is_counting and block < len(rung.thresholds)
+        ]
+        energy = min(left, *room) if room else left
+        if energy:
+            cell = running.compiled.cell(atom.time_of_use, "kWh", steps)
+            for rung, (block, _) in zip(rungs, steps, strict=True):
+                if rung.is_counting:
+                    _enter(running, rung, block)
+            running.add(cell.vector, energy)
+            running.write(cell.words, energy)
+        for rung in rungs:
+            if rung.is_counting:
+                _advance(running, rung, energy)
+        left -= energy
+        if not left:
+            break
+    _remember(running, rungs)
+
+
+def _enter(running: Running, rung: _Rung, block: int, *, is_opening: bool = False) -> None:
+    """Charge the fee of a block on its first energy, and the first block's when the window opens."""
+    thing = running.compiled.components[rung.ladder.index]
+    if not isinstance(thing, BlockCharge) or rung.ladder.is_volume:
+        return
+    if not is_opening and (block == 0 or rung.position != rung.thresholds[block - 1]):
+        return
+    _fee(running, rung, thing, block, 1)
+
+
+def _fee(running: Running, rung: _Rung, thing: BlockCharge, block: int, times: int) -> None:
+    fee = thing.blocks[block].entry_fee
+    if fee:
+        index = rung.ladder.index
+        compiled = running.compiled
+        above = f", above {kwh(rung.thresholds[block - 1])} kWh" if block else ", at the period's opening"
+        running.add(compiled.vector(index, Fraction(fee) * 1_000_000), times)
+        words = _fee_words(compiled, thing, index, block, above)
+        running.write((words,), times)
+
+
+def _fee_words(compiled: CompiledTariff, thing: BlockCharge, index: int, block: int, above: str) -> Words:
+    rule = compiled.with_rule(index, f"fee on entering block {block + 1}{above}")
+    price = compiled.price(index, thing.blocks[block].entry_fee)
+    return Words(thing, index, unit="entry", price=price, rule=rule, block=str(block + 1))
+
+
+def _advance(running: Running, rung: _Rung, energy_milliwh: int) -> None:
+    position = rung.position or 0
+    rung.position = position + energy_milliwh
+    thing = running.compiled.components[rung.ladder.index]
+    if rung.ladder.is_volume and isinstance(thing, BlockCharge):
+        is_opening = rung.key not in running.positions
+        if energy_milliwh or is_opening:
+            if not is_opening:
+                _volume(running, rung, thing, position, -1)
+            _volume(running, rung, thing, rung.position, 1)
+            _remember(running, [rung])
+
+
+def _volume(running: Running, rung: _Rung, thing: BlockCharge, total_milliwh: int, sign: int) -> None:
+    """Charge (or take back) a whole total at the price of the block that it falls in, which holds its upper end."""
+    block = max(block_of(rung.thresholds, total_milliwh - 1), 0) if total_milliwh else 0
+    index, compiled = rung.ladder.index, running.compiled
+    price = next(iter(thing.blocks[block].prices.values()))
+    running.add(compiled.vector(index, Fraction(price)), sign * total_milliwh)
+    rule = "the whole of the month at the price of its block"
+    if sign < 0:
+        rule = "taken back: the month so far, at the price of its block"
+    words = Words(
+        thing,
+        index,
+        unit="kWh",
+        price=compiled.price(index, price),
+        rule=compiled.with_rule(index, rule),
+        block=str(block + 1),
+    )
+    running.write((words,), sign * total_milliwh)
+    _fee(running, rung, thing, block, sign)
+
+
+def _remember(running: Running, rungs: Sequence[_Rung]) -> None:
+    """Keep how far up each ladder the period is."""
+    positions, years = dict(running.positions), dict(running.years)
+    for rung in rungs:
+        if rung.ladder.window == "year":
+            years[rung.key] = rung.position or 0
+            windows = sorted(key for key in years if key.startswith(f"{rung.ladder.component}@"))
+            for old in windows[:-_YEARS_KEPT]:
+                del years[old]
+        else:
+            positions[rung.key] = rung.position or 0
+    running.positions, running.years = positions, years

@@ -11,7 +11,7 @@ code = ""
 currency = "yuan"
 time_zone = "Asia/Nowhere"
 billing_period = "week"
-prices = "tax-inclusive"
+prices = "net"
 tax_point = "supply"
 colour = "red"
 
@@ -39,20 +39,21 @@ on = []
 TOLD = [
     "colour is not known",
     "billing_period is 'week'; this version knows 'month' only",
-    "prices is 'tax-inclusive'; this version knows 'tax-exclusive' only",
+    "prices is 'net'; this version knows 'tax-exclusive' or 'tax-inclusive' only",
     "code is ''; give a text",
     "currency is 'yuan'; use its ISO 4217 code",
     "time_zone 'Asia/Nowhere' is unknown; use an IANA name",
-    "charges[1].kind is 'block'; this version knows 'flat' only",
+    "charges[1].kind is 'block'; this version knows 'flat' or 'time-of-use' or 'blocks' or",
     "charges[1].price_per_kwh is 0.617; give a decimal in quotes",
     "charges[2].component 'Grid Fee' is reserved or no name",
     "charges[2].price_per_kwh is '-1'; give a decimal in quotes",
     "taxes[1].component 'prepayment' is reserved",
     "taxes[1].percent is '1e1000000'; give a decimal in quotes",
     "taxes[1].on names 'energi', which is no charge; known:",
-    "taxes[1].on names 7, which is no charge; known:",
+    "taxes[1].on names '7', which is no charge; known:",
     "taxes[2].percent is 'x'; give a decimal in quotes",
     "taxes[2].on is missing; list the components",
+    "component 'energy' is there more than once",
 ]
 
 
