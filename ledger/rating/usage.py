@@ -1,0 +1,96 @@
+"""Usage as it is given from outside: an interval with its quantities, cut into atoms by a tariff's calendar."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from ledger.rating.compiled import CompiledTariff
+from ledger.rating.days import Slot, local_days
+from ledger.rating.lines import Atom
+from ledger.rating.segment import clipped, shared
+from ledger.values.errors import InvalidValue
+from ledger.values.instants import in_utc
+
+_MICROSECOND = timedelta(microseconds=1)
+# mWh in an hour are mW; there are 3.6 × 10⁹ microseconds in one.
+_MICROSECONDS_PER_HOUR = 3_600_000_000
+_MILLI = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """The usage of a half-open span; `period` names the time-of-use register it was read from, empty for none.
+
+    `demand_w` is the highest demand measured by the end of the span, None where none was measured.
+    """
+
+    start: datetime
+    end: datetime
+    import_milliwh: int
+    period: str = ""
+    reactive_millivarh: int = 0
+    apparent_millivah: int = 0
+    demand_w: int | None = None
+
+
+def segment_usage(compiled: CompiledTariff, usage: Usage) -> list[Atom]:
+    """Cut usage at local midnights and, where no register names the period, at time-of-use boundaries.
+
+    Every quantity is apportioned linearly and conserved. Raises InvalidValue for a span that ends before it starts,
+    a negative quantity, or a period that the tariff does not know.
+    """
+    start, end = in_utc(usage.start), in_utc(usage.end)
+    _check(compiled, usage, start, end)
+    days = local_days(compiled.days.zone) if usage.period else compiled.days
+    pieces = clipped(days.slots(start, end), start, end)
+    energies = shared(pieces, usage.import_milliwh)
+    reactive, apparent = shared(pieces, usage.reactive_millivarh), shared(pieces, usage.apparent_millivah)
+    last = len(pieces) - 1
+    return [
+        Atom(
+            start=piece.start,
+            end=piece.end,
+            energy_milliwh=energies[number],
+            period=piece.period,
+            time_of_use=usage.period or piece.time_of_use,
+            reactive_millivarh=reactive[number],
+            apparent_millivah=apparent[number],
+            demand_w=_demand_w(compiled, usage, pieces) if number == last else None,
+        )
+        for number, piece in enumerate(pieces)
+    ]
+
+
+def _check(compiled: CompiledTariff, usage: Usage, start: datetime, end: datetime) -> None:
+    if end < start:
+        raise InvalidValue(f"usage from {start.isoformat()} ends at {end.isoformat()}, before it; give start and end")
+    for name in ("import_milliwh", "reactive_millivarh", "apparent_millivah"):
+        if getattr(usage, name) < 0:
+            raise InvalidValue(
+                f"usage from {start.isoformat()} has {name} {getattr(usage, name)}; it cannot be negative"
+            )
+    periods = () if compiled.tariff.calendar is None else compiled.tariff.calendar.periods
+    if usage.period and usage.period not in periods:
+        raise InvalidValue(
+            f"usage from {start.isoformat()} is of period {usage.period!r}; tariff {compiled.tariff.code!r} knows"
+            f" {list(periods)}"
+        )
+
+
+def _demand_w(compiled: CompiledTariff, usage: Usage, pieces: list[Slot]) -> int | None:
+    """Return the demand that a register says, or that an aligned interval of just the right length shows.
+
+    An interval's demand is its mean power, in watts rounded down.
+    """
+    if usage.demand_w is not None or len(pieces) != 1:
+        return usage.demand_w
+    length = (pieces[0].end - pieces[0].start) // _MICROSECOND
+    for _, thing in compiled.demands:
+        asked = thing.interval_min * 60 * 1_000_000
+        if asked and length == asked and _is_aligned(compiled, pieces[0].start, thing.interval_min):
+            return usage.import_milliwh * _MICROSECONDS_PER_HOUR // (length * _MILLI)
+    return None
+
+
+def _is_aligned(compiled: CompiledTariff, start: datetime, interval_min: int) -> bool:
+    local = start.astimezone(compiled.days.zone)
+    return local.minute % interval_min == 0 and local.second == 0 and local.microsecond == 0
