@@ -47,7 +47,7 @@ def explained(connection: Connection[Any], *, account: str, position: int) -> Ex
     if not isinstance(fact, UsageDebited):
         raise NoSuchDebit(f"position {position} is no debit, it is a {fact.topic.partition('/')[0]!r}")
     if fact.account != account:
-        raise NoSuchDebit(f"the debit at position {position} is account {fact.account!r}'s, not {account!r}'s")
+        raise NoSuchDebit(f"the debit at position {position} is of account {fact.account!r}, not of {account!r}")
     again = refolded(connection, supply=fact.supply, upto=position)
     wanted = {(line.tariff, line.version) for line in fact.lines}
     versions = tuple(

@@ -1,8 +1,8 @@
 """Rate a quantity or a file of usage under a tariff file, or turn money into energy; no service is asked."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -22,7 +22,10 @@ DRAFT = 0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Circumstances:
-    """What a bill depends on beside the tariff and the usage: when, for whom, and what was used before."""
+    """What a bill depends on beside the tariff and the usage: when, for whom, and what was used before.
+
+    `days` is for quantities: the local days that they are used on; None for the one of `at`, 0 for no charge per day.
+    """
 
     at: datetime
     account_class: str = ""
@@ -44,6 +47,11 @@ class Bill:
     def total_micros(self) -> int:
         """The sum of the lines."""
         return sum(line.amount_micros for line in self.lines)
+
+    @property
+    def shown(self) -> list[Line]:
+        """The lines less those that cancelled out to nothing."""
+        return [line for line in self.lines if line.amount_micros or Decimal(line.quantity)]
 
     @property
     def components(self) -> dict[str, int]:
@@ -68,9 +76,13 @@ def compiled_text(text: str, *, name: str, account_class: str = "") -> CompiledT
 
 
 def rated_quantity(compiled: CompiledTariff, quantity_milliwh: int, known: Circumstances) -> Bill:
-    """Rate a quantity as used at one instant, on top of what was used before."""
+    """Rate a quantity on top of what was used before: at one instant, or evenly over local days from it on."""
     usage = quantity_usage(compiled, quantity_milliwh, at=known.at)
-    return _bill(compiled, usage, known)
+    if known.days:
+        first = compiled.days.slot_at(known.at).day
+        start, end = (compiled.days.midnight(day) for day in (first, first + timedelta(days=known.days)))
+        usage = replace(usage, start=start, end=end)
+    return _bill(compiled, [usage], known)
 
 
 def rated_file(compiled: CompiledTariff, file: Path, known: Circumstances) -> Bill:
@@ -86,13 +98,18 @@ def quoted(compiled: CompiledTariff, amount_micros: int, known: Circumstances) -
     return quote(compiled, _counters(compiled, known.at, known), amount_micros=amount_micros, at=known.at)
 
 
+def first_of_month(compiled: CompiledTariff, instant: datetime) -> datetime:
+    """Return the local midnight with which the billing month of an instant begins."""
+    return compiled.days.midnight(compiled.days.slot_at(instant).day.replace(day=1))
+
+
 def _bill(compiled: CompiledTariff, usage: Sequence[Usage], known: Circumstances) -> Bill:
     rated = bill(
         compiled,
         usage,
         counters=_counters(compiled, min((row.start for row in usage), default=known.at), known),
         contracted_kw=known.contracted_kw,
-        days=known.days,
+        days=known.days != 0,
         closes_period=known.closes_period,
     )
     return Bill(rated.lines, compiled.tariff.currency)

@@ -28,7 +28,7 @@ def bill_json(bill: Bill) -> dict[str, Any]:
         "rounded": rounded_text(bill.total_micros, currency=bill.currency),
         "currency": bill.currency,
         "components": {name: money_text(micros) for name, micros in bill.components.items()},
-        "lines": [line_json(line) for line in bill.lines],
+        "lines": [line_json(line) for line in bill.shown],
     }
 
 
@@ -52,6 +52,8 @@ def line_json(line: Line) -> dict[str, Any]:
         "price": line.price,
         "amount": money_text(line.amount_micros),
         "rule": line.rule,
+        **({"block": line.block} if line.block else {}),
+        **({"period": line.time_of_use} if line.time_of_use else {}),
     }
 
 
@@ -65,7 +67,7 @@ def lines_table(lines: Iterable[Line], *, title: str = "") -> Table:
     table.add_column("rule", overflow="fold")
     for line in lines:
         amount = money_text(line.amount_micros)
-        table.add_row(line.component, line.quantity, line.unit, line.price, amount, line.rule)
+        table.add_row(line.component, _plain(line.quantity), line.unit, line.price, amount, line.rule)
     return table
 
 
@@ -86,7 +88,7 @@ def totals_table(components: Mapping[str, int], *, currency: str) -> Table:
 def show_bill(bill: Bill) -> None:
     """Print a bill: its lines, the totals per component, the grand total and the rounded one."""
     console = wide_console()
-    console.print(lines_table(bill.lines))
+    console.print(lines_table(bill.shown))
     console.print()
     console.print(totals_table(bill.components, currency=bill.currency))
 
@@ -104,3 +106,8 @@ def show_quote(quoted: Quoted, *, currency: str) -> None:
     table.add_row("cost", money_text(quoted.cost_micros), currency)
     table.add_row("change", money_text(quoted.change_micros), currency)
     console.print(table)
+
+
+def _plain(quantity: str) -> str:
+    """Leave out the zeros behind a quantity's last digit that counts."""
+    return quantity.rstrip("0").rstrip(".") if "." in quantity else quantity

@@ -120,7 +120,7 @@ def _replay(
 ) -> None:
     usage = Usage(start=debit.started_at, end=debit.ended_at, import_milliwh=debit.usage_milliwh)
     before = counters.get(debit.account, Counters())
-    rated = bill(draft, [usage], counters=before, contracted_kw=Decimal(0), days=0, closes_period=False)
+    rated = bill(draft, [usage], counters=before, days=False)
     counters[debit.account] = rated.counters
     if not is_counted:
         return

@@ -87,7 +87,7 @@ def test_a_prepaid_day_bill_charges_the_day_and_what_was_used(
     desk: TariffDesk, kwh: str, before: str, total: str
 ) -> None:
     file = desk.tariff(DAY_BILL)
-    bill = desk.rated(file, "--quantity", kwh, "--month-to-date", before, "--contracted-kw", "1", "--days", "1")
+    bill = desk.rated(file, "--quantity", kwh, "--month-to-date", before, "--contracted-kw", "1")
     assert abs(Decimal(bill["total"]) - Decimal(total)) <= Decimal("0.000001")
     assert bill["rounded"] == str(round(Decimal(total), 2))
 
@@ -112,9 +112,9 @@ def test_a_top_up_is_rounded_half_away_from_zero() -> None:
 
 def test_a_total_is_rounded_in_the_currencys_own_minor_unit(desk: TariffDesk) -> None:
     text = (desk.folder / desk.tariff(SLABS)).read_text()
-    for currency, rounded in {"CNY": "2.29", "JPY": "2", "KWD": "2.285"}.items():
+    for currency, shown in {"CNY": "2.29", "JPY": "2", "KWD": "2.285"}.items():
         desk.write("home.toml", text.replace("CNY", currency))
-        assert desk.rated("home.toml", "--quantity", "0.5")["rounded"] == rounded
+        assert desk.rated("home.toml", "--quantity", "0.5")["rounded"] == shown
 
 
 def test_no_case_of_the_shared_file_is_left_out() -> None:

@@ -47,7 +47,12 @@ def rate(  # noqa: PLR0913, PLR0917 - each is an option of the command
     contracted_kw: Annotated[str, typer.Option(metavar="KW", help="For charges per contracted kW.")] = "0",
     days: Annotated[
         int | None,
-        typer.Option(min=0, help="Local days that charges per day are for; if not given, those of the usage."),
+        typer.Option(
+            min=0,
+            metavar="N",
+            help="With --quantity: used evenly over N days from --at on (from the 1st of this month without --at),"
+            " each with its charges per day; if not given, on the day of --at; 0 leaves charges per day out.",
+        ),
     ] = None,
     close: Annotated[
         bool, typer.Option("--close", help="Close the billing period: a minimum charge falls due.")
@@ -69,6 +74,8 @@ def rate(  # noqa: PLR0913, PLR0917 - each is an option of the command
 
     if (usage is None) == (quantity == ""):
         raise ConsoleError("give either --usage FILE.csv or --quantity KWH, as in --quantity 650")
+    if usage is not None and days is not None:
+        raise ConsoleError("--days is for --quantity; with --usage, days are those that its rows touch")
     known = replace(
         _circumstances(at, account_class, month_to_date, year_to_date),
         contracted_kw=decimal_of(contracted_kw, option="--contracted-kw"),
@@ -76,6 +83,8 @@ def rate(  # noqa: PLR0913, PLR0917 - each is an option of the command
         closes_period=close,
     )
     compiled = rating.compiled_file(file, account_class=account_class)
+    if days and not at:
+        known = replace(known, at=rating.first_of_month(compiled, known.at))
     if usage is not None:
         bill = rating.rated_file(compiled, usage, known)
     else:
