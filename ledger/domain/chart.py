@@ -6,6 +6,8 @@ Debits are positive and credits negative, so a consumer's balance is the negated
 PREPAYMENT = "liabilities:prepayment"
 VAT_PAYABLE = "liabilities:vat"
 
+ALLOWANCES = "expenses:allowances"
+
 
 def cash(channel: str) -> str:
     """Return the code of money received through a channel."""

@@ -1,7 +1,8 @@
 """Whether a reading may become money (design I8): a bad one is held with a reason, never billed."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+import msgspec
 
 from ledger.domain.meter import Episode, HoldReason, MeterState
 from ledger.domain.supply import MeterInstalled
@@ -19,15 +20,13 @@ AWAITED: tuple[str, ...] = ("unoccupied", "no-terms")
 _MICROSECOND = timedelta(microseconds=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Good:
+class Good(msgspec.Struct, frozen=True, gc=False):
     """The reading is consistent with the last good one; `usage_milliwh` counts from there, over a rollover too."""
 
     usage_milliwh: int
 
 
-@dataclass(frozen=True, slots=True)
-class Bad:
+class Bad(msgspec.Struct, frozen=True, gc=False):
     """The reading is not believed; `claimed_milliwh` is what it claims beyond what is billed."""
 
     reason: HoldReason

@@ -4,7 +4,7 @@
 The walk goes on from here to `segment` and `rate`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
@@ -17,11 +17,11 @@ from ledger.domain.event import Event, Fact
 from ledger.domain.judging import AWAITED, Bad, frozen_allowance_milliwh, is_counted_in, judged
 from ledger.domain.meter import Episode, MeterState, ReadingHeld, Source, UsageDebited
 from ledger.domain.postings import debit_postings
-from ledger.domain.snapshot import PricingSnapshot
+from ledger.domain.snapshot import Price, PricingSnapshot
 from ledger.domain.supply import MeterInstalled, Supply, SupplyOccupied
 from ledger.rating.lines import Counters, Line
-from ledger.rating.rate import CompiledTariff, rate
-from ledger.rating.segment import segment
+from ledger.rating.rate import rate
+from ledger.rating.segment import Rule, segment, segment_by
 from ledger.values.identity import reading_id
 from ledger.wire import IntervalReading, RegisterReading
 
@@ -127,8 +127,7 @@ def take_interval(
     taker.debit(evidence, reading.start, reading.end, reading.import_milliwh, occupancy)
 
 
-@dataclass(frozen=True, slots=True)
-class _Evidence:
+class _Evidence(msgspec.Struct, frozen=True, gc=False):
     """What every fact about a reading repeats of it."""
 
     reading: UUID
@@ -250,27 +249,38 @@ class _Taker:
         self.draft.events.append(Event(stream, self.metering.version, fact))
 
     def _rated(self, start: datetime, end: datetime, usage_milliwh: int) -> tuple[list[Line], Counters] | None:
-        snapshot = self.draft.snapshot
-        first = snapshot.tariff_at(self.supply, start)
-        if first is None:
-            return None
-        atoms = segment(
-            start=start,
-            end=end,
-            energy_milliwh=usage_milliwh,
-            zone=first.tariff.time_zone,
-            changes=snapshot.changes_of(self.supply),
-        )
-        lines: list[Line] = []
+        prices = self.draft.snapshot.prices_of(self.supply)
         counters = self.metering.state.counters
-        tariffs = [(snapshot.tariff_at(self.supply, atom.start), atom) for atom in atoms]
-        for tariff, group in groupby(tariffs, key=lambda pair: pair[0]):
-            if not isinstance(tariff, CompiledTariff):
+        if prices and prices[-1].starts <= start:
+            newest = prices[-1].tariff
+            if newest is None:
                 return None
-            rated = rate(tariff, counters, [atom for _, atom in group])
-            lines += rated.lines
-            counters = rated.counters
-        return lines, counters
+            days = newest.days
+            atoms = segment(start=start, end=end, energy_milliwh=usage_milliwh, zone=days.zone, days=days)
+            rated = rate(newest, counters, atoms)
+            return rated.lines, rated.counters
+        return _rated_by_several(prices, counters, start, end, usage_milliwh)
+
+
+def _rated_by_several(
+    prices: Sequence[Price], counters: Counters, start: datetime, end: datetime, usage_milliwh: int
+) -> tuple[list[Line], Counters] | None:
+    """Rate a span that several tariff versions may share; None where none is in force for some of it."""
+    first = max((number for number, price in enumerate(prices) if price.starts <= start), default=None)
+    if first is None:
+        return None
+    prices = [price for price in prices[first:] if price.starts < end or price is prices[first]]
+    tariffs = [price.tariff for price in prices if price.tariff is not None]
+    if len(tariffs) < len(prices):
+        return None
+    lines: list[Line] = []
+    rules = [Rule(price.starts, tariff.days) for price, tariff in zip(prices, tariffs, strict=True)]
+    numbered = segment_by(rules, start=start, end=end, energy_milliwh=usage_milliwh)
+    for number, group in groupby(numbered, key=lambda pair: pair[0]):
+        rated = rate(tariffs[number], counters, [atom for _, atom in group])
+        lines += rated.lines
+        counters = rated.counters
+    return lines, counters
 
 
 def _installed(supply: Supply) -> MeterInstalled:

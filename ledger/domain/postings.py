@@ -11,11 +11,18 @@ def debit_postings(*, account: str, lines: Iterable[Line]) -> list[Posting]:
     """Book a priced usage: the consumer's prepayment is used up, revenue and taxes are earned at supply."""
     totals: dict[str, int] = {}
     for line in lines:
-        code = chart.tax_payable(line.component) if line.tax else chart.revenue(line.component)
+        code = _code(line)
         totals[code] = totals.get(code, 0) + line.amount_micros
     postings = [Posting(chart.PREPAYMENT, account, sum(totals.values()))]
-    postings += [Posting(code, "", -amount) for code, amount in totals.items()]
+    for code, amount in totals.items():
+        postings.append(Posting(code, "", -amount))
     return balanced(postings)
+
+
+def _code(line: Line) -> str:
+    if line.allowance:
+        return chart.ALLOWANCES
+    return chart.tax_payable(line.component) if line.tax else chart.revenue(line.component)
 
 
 def top_up_postings(*, account: str, channel: str, amount_micros: int) -> list[Posting]:
@@ -30,7 +37,9 @@ def top_up_postings(*, account: str, channel: str, amount_micros: int) -> list[P
 
 def balanced(postings: list[Posting]) -> list[Posting]:
     """Return the postings less empty lines; a sum that isn't zero is our mistake and stops everything."""
-    total = sum(posting.amount_micros for posting in postings)
+    total = 0
+    for posting in postings:
+        total += posting.amount_micros
     if total != 0:
         raise AssertionError(f"a transaction must sum to zero, this one sums to {total}: {postings}")
     return [posting for posting in postings if posting.amount_micros != 0]

@@ -2,15 +2,25 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from ledger.domain import supply as supply_stream_of
 from ledger.domain import tariff as tariff_stream_of
 from ledger.domain.event import Fact
 from ledger.domain.supply import MeterInstalled, Supply
-from ledger.domain.tariff import TariffHistory, compiled
+from ledger.domain.tariff import TariffHistory, compiled, prorated
+from ledger.rating.components import NO_PRORATION
+from ledger.rating.ladder import Part
 from ledger.rating.rate import CompiledTariff
 from ledger.values.identity import meter_stream
+
+
+class Price(NamedTuple):
+    """From an instant on, usage is rated by this version; None where none is in force."""
+
+    starts: datetime
+    tariff: CompiledTariff | None
 
 
 class PricingSnapshot:
@@ -22,6 +32,7 @@ class PricingSnapshot:
         self._supply_of_meter: dict[str, str] = {}
         self._tariffs: dict[str, TariffHistory] = {}
         self._streams: dict[str, UUID] = {}
+        self._prices: dict[str, tuple[Supply, tuple[Price, ...]]] = {}
 
     def apply(self, fact: Fact) -> None:
         """Take in one control fact; facts that pricing does not depend on change nothing."""
@@ -32,6 +43,7 @@ class PricingSnapshot:
                 self._supply_of_meter[fact.meter] = code
         elif isinstance(fact, tariff_stream_of.TariffPublished):
             self._tariffs[fact.tariff] = tariff_stream_of.evolve(self._tariffs.get(fact.tariff), fact)
+            self._prices.clear()
 
     def supply_of_meter(self, serial: str) -> Supply | None:
         """Return the supply point that a meter measures now."""
@@ -52,8 +64,43 @@ class PricingSnapshot:
         version = None if history is None else history.version_at(instant)
         return None if version is None else compiled(version.text, version.version)
 
+    def prices_of(self, supply: Supply) -> tuple["Price", ...]:
+        """Return what a supply point's usage costs from when on, ascending; remembered until something changes it."""
+        known = self._prices.get(supply.code)
+        if known is not None and known[0] is supply:
+            return known[1]
+        instants = sorted(set(self.changes_of(supply)))
+        prices = tuple(Price(instant, self._tariff_for(supply, instant)) for instant in instants)
+        self._prices[supply.code] = (supply, prices)
+        return prices
+
+    def _tariff_for(self, supply: Supply, instant: datetime) -> CompiledTariff | None:
+        """Return the version in force, its blocks prorated to the occupancy, and to its own life, as it says."""
+        tariff = self.tariff_at(supply, instant)
+        if tariff is None:
+            return None
+        proration = tariff.tariff.proration
+        occupancy = supply.occupancy_at(instant)
+        begins = [] if occupancy is None else [occupancy.occupied_from]
+        if proration.on_change == "prorate":
+            begins.append(self._in_force_from(supply, instant))
+        days = [begin.astimezone(tariff.tariff.time_zone).date() for begin in begins]
+        return prorated(tariff, Part(first=max(days))) if days and proration != NO_PRORATION else tariff
+
+    def _in_force_from(self, supply: Supply, instant: datetime) -> datetime:
+        terms = supply.terms_at(instant)
+        version = None if terms is None else self._tariffs[terms.tariff].version_at(instant)
+        if terms is None or version is None:
+            raise AssertionError(f"supply {supply.code} has a tariff at {instant.isoformat()}, but no terms")
+        return max(terms.effective_from, version.effective_from)
+
     def changes_of(self, supply: Supply) -> Iterable[datetime]:
-        """Yield the instants at which a supply point's prices may change: terms assigned, versions taking effect."""
+        """Yield the instants at which a supply point's prices may change.
+
+        Terms are assigned, versions take effect, occupancies begin.
+        """
+        for occupancy in supply.occupancies:
+            yield occupancy.occupied_from
         for terms in supply.terms:
             yield terms.effective_from
             history = self._tariffs.get(terms.tariff)

@@ -5,6 +5,7 @@ from datetime import datetime
 from functools import lru_cache
 
 from ledger.domain.event import Fact, fact_type
+from ledger.rating.ladder import Part
 from ledger.rating.rate import CompiledTariff, compile_tariff
 from ledger.rating.tariff import parse_tariff
 from ledger.wire import Instant
@@ -48,3 +49,9 @@ def evolve(history: TariffHistory | None, fact: Fact) -> TariffHistory:
 def compiled(text: str, version: int) -> CompiledTariff:
     """Return a published version ready for rating; compiled once per process."""
     return compile_tariff(parse_tariff(text), version=version)
+
+
+@lru_cache(maxsize=4096)
+def prorated(tariff: CompiledTariff, part: Part) -> CompiledTariff:
+    """Return a version for part of a window; one object for each, so that it remembers what it looked up."""
+    return tariff.for_part(part)

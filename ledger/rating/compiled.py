@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fractions import Fraction
+from typing import NamedTuple
 
 from ledger.rating.components import (
     ALWAYS,
@@ -47,6 +48,14 @@ class Cell:
         self.words = words
 
 
+class Plan(NamedTuple):
+    """The lines of one atom in a cell where no ladder counts; a percentage's with the numbers of its bases."""
+
+    vector: Vector
+    rows: tuple[tuple[Words, tuple[int, ...] | None], ...]
+    is_in_order: bool
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class CompiledTariff:
     """A tariff version for one account class, over one denominator.
@@ -70,7 +79,13 @@ class CompiledTariff:
     demands: tuple[tuple[int, DemandCharge], ...]
     days: LocalDays
     part: Part = WHOLE
+    plans: dict[str, Plan] = field(default_factory=dict)
     _cells: dict[tuple[object, ...], Cell] = field(default_factory=dict)
+
+    @property
+    def is_plain(self) -> bool:
+        """Tell whether an atom's charges depend on nothing but its period: no ladder counts, no allowance pays."""
+        return not (self.ladders or self.allowances)
 
     @property
     def identity(self) -> str:
@@ -84,6 +99,21 @@ class CompiledTariff:
         if cell is None:
             cell = self._cells[key] = self._cell(time_of_use, unit, steps)
         return cell
+
+    def plan(self, time_of_use: str) -> Plan:
+        """Return what the lines of one atom in a period are, where the tariff is plain."""
+        plan = self.plans.get(time_of_use)
+        if plan is None:
+            cell = self.cell(time_of_use, "kWh", ())
+            rows: list[tuple[Words, tuple[int, ...] | None]] = [(words, None) for words in cell.words]
+            shown = {words.index for words in cell.words}
+            for index, bases, words in self.percents:
+                if not shown.isdisjoint(bases):
+                    shown.add(index)
+                    rows.append((words, bases))
+            order = [words.index for words, _ in rows]
+            plan = self.plans[time_of_use] = Plan(cell.vector, tuple(rows), order == sorted(order))
+        return plan
 
     def vector(self, index: int, amount: Fraction) -> Vector:
         """Return what an amount in micro-units (net, times its class) on one component adds to every one."""
@@ -109,7 +139,7 @@ class CompiledTariff:
         if part == self.part:
             return self
         ladders = tuple(replace(ladder, part=part, _scaled={}) for ladder in self.ladders)
-        return replace(self, part=part, ladders=ladders, _cells={})
+        return replace(self, part=part, ladders=ladders, plans={}, _cells={})
 
     def _cell(self, time_of_use: str, unit: Unit, steps: tuple[tuple[int, tuple[int, ...]], ...]) -> Cell:
         at = {ladder.index: step for ladder, step in zip(self.ladders, steps, strict=False)}

@@ -14,6 +14,7 @@ from ledger.rating.compiled import compile_tariff as compile_tariff
 from ledger.rating.components import BlockCharge
 from ledger.rating.ladder import Ladder, block_of
 from ledger.rating.lines import Atom, Counters, Line, Rated
+from ledger.rating.plain import rate_plain
 from ledger.rating.running import Running
 from ledger.rating.words import Words, kwh
 
@@ -28,6 +29,10 @@ def rate(compiled: CompiledTariff, counters: Counters, atoms: Sequence[Atom]) ->
     Energies are integer milliwatt-hours, amounts integer micro-units. Atoms that no price parts are summed into one
     line per component, block, time-of-use period and billing period.
     """
+    if len(atoms) == 1 and compiled.is_plain:
+        rated = rate_plain(compiled, counters, atoms[0])
+        if rated is not None:
+            return rated
     lines: list[Line] = []
     running: Running | None = None
     for atom in atoms:
@@ -45,9 +50,10 @@ def rate(compiled: CompiledTariff, counters: Counters, atoms: Sequence[Atom]) ->
 
 def begun(compiled: CompiledTariff, counters: Counters, period: str, time_of_use: str = "") -> Running:
     """Begin, or go on with, a billing period under a tariff version."""
+    counters = counters.turned_to(period)
     if compiled.ladders and counters.tariff != compiled.identity:
         counters = taken_over(compiled, counters)
-    running = Running(compiled, counters.turned_to(period))
+    running = Running(compiled, counters)
     if running.energy_milliwh and not running.counters.charges:
         steps = tuple((0, ladder.thresholds_milliwh) for ladder in compiled.ladders)
         running.adopt(compiled.cell(time_of_use, "kWh", steps).vector)

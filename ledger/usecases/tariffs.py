@@ -6,11 +6,11 @@ from datetime import datetime
 from ledger.domain import tariff as tariff_stream_of
 from ledger.domain.event import Event
 from ledger.domain.tariff import TariffHistory, TariffPublished, compiled
-from ledger.rating.tariff import Tariff, parse_tariff
+from ledger.rating.tariff import Tariff, parse_tariff, prepaid_errors
 from ledger.store.application import Ledger
 from ledger.usecases.attempt import appended
 from ledger.usecases.codes import checked_code
-from ledger.values.errors import Refused
+from ledger.values.errors import InvalidValue, Refused
 from ledger.values.identity import tariff_stream
 from ledger.values.instants import in_utc
 
@@ -23,6 +23,9 @@ def publish_tariff(ledger: Ledger, *, text: str, effective_from: datetime, note:
     where the currency or the time zone is not the earlier versions'.
     """
     tariff = parse_tariff(text)
+    refusals = prepaid_errors(tariff)
+    if refusals:
+        raise InvalidValue("the tariff cannot be published for prepaid supply:\n  - " + "\n  - ".join(refusals))
     checked_code(tariff.code, what="tariff code")
     effective_from = in_utc(effective_from)
     stream = tariff_stream(tariff.code)
