@@ -6,6 +6,8 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from console.errors import ConsoleError
+from ledger.values.energy import milliwh_from_text
+from ledger.values.errors import InvalidValue
 from ledger.values.instants import parse_instant
 
 
@@ -43,3 +45,14 @@ def decimal_of(text: str, *, option: str) -> Decimal:
     if not number.is_finite() or number < 0:
         raise ConsoleError(f"{option} is {text!r}; give a decimal of 0 or more, such as 12.5")
     return number
+
+
+def energy_of(text: str, *, option: str) -> int:
+    """Return kilowatt-hours of 0 or more as milliwatt-hours; raises ConsoleError."""
+    try:
+        milliwh = milliwh_from_text(text)
+    except InvalidValue as error:
+        raise ConsoleError(f"{option}: {error}") from None
+    if milliwh < 0:
+        raise ConsoleError(f"{option} is {text!r}; give kWh of 0 or more, such as 12.5")
+    return milliwh

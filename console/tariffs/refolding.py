@@ -16,10 +16,9 @@ from psycopg.rows import tuple_row
 from ledger.domain.event import Fact
 from ledger.domain.meter import UsageDebited
 from ledger.domain.snapshot import PricingSnapshot
-from ledger.domain.supply import Supply
 from ledger.rating.lines import Counters, Line
 from ledger.rating.rate import rate
-from ledger.rating.segment import segment
+from ledger.rating.segment import Rule, segment_by
 from ledger.store.log import Logged, read_control_log
 from ledger.store.mapper import fact_of
 from ledger.values.identity import meter_stream
@@ -59,31 +58,23 @@ def refolded(connection: Connection[Any], *, supply: str, upto: int) -> Refolded
 def _derived(
     snapshot: PricingSnapshot, supply_code: str, fact: Fact, before: Counters
 ) -> tuple[list[Line], Counters]:
+    """Price a debit's usage once more, from nothing but its span, its energy, the tariffs and the counters so far."""
     if not isinstance(fact, UsageDebited):
         return [], before
-    supply = snapshot.supplies[supply_code]
-    return _priced(snapshot, supply, fact, before)
-
-
-def _priced(
-    snapshot: PricingSnapshot, supply: Supply, debit: UsageDebited, before: Counters
-) -> tuple[list[Line], Counters]:
-    first = snapshot.tariff_at(supply, debit.started_at)
-    if first is None:
+    known = [
+        (price.starts, price.tariff)
+        for price in snapshot.prices_of(snapshot.supplies[supply_code])
+        if price.starts < fact.ended_at and price.tariff is not None
+    ]
+    if not known:
         return [], before
-    atoms = segment(
-        start=debit.started_at,
-        end=debit.ended_at,
-        energy_milliwh=debit.usage_milliwh,
-        zone=first.tariff.time_zone,
-        changes=snapshot.changes_of(supply),
-    )
+    rules = [Rule(starts, tariff.days) for starts, tariff in known]
+    atoms = segment_by(rules, start=fact.started_at, end=fact.ended_at, energy_milliwh=fact.usage_milliwh)
     lines: list[Line] = []
-    for version, group in groupby(atoms, key=lambda atom: snapshot.tariff_at(supply, atom.start)):
-        if version is not None:
-            rated = rate(version, before, list(group))
-            lines += rated.lines
-            before = rated.counters
+    for number, group in groupby(atoms, key=lambda pair: pair[0]):
+        rated = rate(known[number][1], before, [atom for _, atom in group])
+        lines += rated.lines
+        before = rated.counters
     return lines, before
 
 

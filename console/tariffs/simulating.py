@@ -17,6 +17,7 @@ from psycopg.rows import tuple_row
 from ledger.domain.meter import UsageDebited
 from ledger.domain.supply import SupplyOccupied
 from ledger.rating.bill import bill
+from ledger.rating.components import Allowance, CapacityCharge, DailyCharge, Minimum
 from ledger.rating.lines import Counters
 from ledger.rating.rate import CompiledTariff
 from ledger.rating.usage import Usage
@@ -56,9 +57,10 @@ class AccountChange:
 
 @dataclass(slots=True)
 class Simulation:
-    """Accounts with their changes, and the draft's revenue per component."""
+    """Accounts with their changes, and the revenue per component; `left_out` are what usage alone does not bring."""
 
     currency: str
+    left_out: tuple[str, ...] = ()
     debits: int = 0
     accounts: dict[str, AccountChange] = field(default_factory=dict)
     charged_components: dict[str, int] = field(default_factory=dict)
@@ -74,6 +76,12 @@ class Simulation:
             charged_micros=sum(row.charged_micros for row in rows),
             draft_micros=sum(row.draft_micros for row in rows),
         )
+
+
+def left_out(draft: CompiledTariff) -> tuple[str, ...]:
+    """Name the draft's components that time or contracted power bring, not usage."""
+    brought = DailyCharge | CapacityCharge | Minimum | Allowance
+    return tuple(thing.component for thing in draft.components if isinstance(thing, brought))
 
 
 def supplies_of(connection: Connection[Any], *, accounts: Sequence[str]) -> list[str]:
@@ -100,7 +108,7 @@ def simulate(
     end: datetime,
 ) -> Iterator[Simulation]:
     """Replay the supply points one by one, yielding the same simulation as it grows after each."""
-    simulation = Simulation(draft.tariff.currency)
+    simulation = Simulation(draft.tariff.currency, left_out(draft))
     for supply in supplies:
         counters: dict[str, Counters] = {}
         for debit in _debits(connection, supply):

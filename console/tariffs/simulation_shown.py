@@ -19,6 +19,7 @@ def simulation_json(simulation: Simulation) -> dict[str, Any]:
     return {
         "currency": simulation.currency,
         "debits": simulation.debits,
+        "left_out": list(simulation.left_out),
         "total": _change_json(simulation.total),
         "components": {
             "charged": {name: money_text(micros) for name, micros in simulation.charged_components.items()},
@@ -40,6 +41,8 @@ def show_simulation(simulation: Simulation) -> None:
     console.print()
     console.print(_plot(rows))
     console.print(f"{simulation.debits} debits replayed; nothing was changed")
+    if simulation.left_out:
+        console.print(f"left out, for usage alone does not bring them: {', '.join(simulation.left_out)}")
 
 
 def _accounts_table(rows: Sequence[AccountChange], simulation: Simulation) -> Table:

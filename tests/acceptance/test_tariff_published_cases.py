@@ -129,8 +129,8 @@ def time_of_use_file(case: dict[str, Any]) -> str:
     """Write the case's hours by month and day as seasons of one month each; the zone has no daylight saving."""
     text = 'code = "year"\ncurrency = "USD"\ntime_zone = "Etc/GMT+7"\nbilling_period = "month"\n'
     text += 'prices = "tax-exclusive"\ntax_point = "supply"\n[time_of_use]\n'
-    for month, days in enumerate((31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31), 1):
-        text += f'[[time_of_use.seasons]]\nname = "m{month}"\nfrom = "{month:02}-01"\nto = "{month:02}-{days}"\n'
+    for month, last in enumerate((31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31), 1):
+        text += f'[[time_of_use.seasons]]\nname = "m{month}"\nfrom = "{month:02}-01"\nto = "{month:02}-{last}"\n'
     for days, months in (
         ("weekday", case["weekday_period_by_month_and_hour"]),
         ("weekend", case["weekend_period_by_month_and_hour"]),

@@ -84,6 +84,9 @@ def test_a_file_or_a_quantity_but_not_both(desk: TariffDesk) -> None:
     ("arguments", "words"),
     [
         (("--quantity", "lots"), "'lots' is not a number"),
+        (("--quantity", "-1"), "--quantity is '-1'"),
+        (("--quantity", "1", "--month-to-date", "-1"), "--month-to-date is '-1'"),
+        (("--usage", "home.toml", "--days", "3"), "--days is for --quantity"),
         (("--quantity", "1", "--at", "2026-11-01T00:00"), "has no zone"),
         (("--quantity", "1", "--contracted-kw", "-3"), "--contracted-kw is '-3'"),
         (("--usage", "nowhere.csv"), "nowhere.csv cannot be read"),

@@ -93,7 +93,8 @@ def simulate(
 
     wattledger tariff simulate draft.toml --from 2026-10-01 --to 2026-11-01
 
-    Debits that ended within the span are priced again, usage only: charges per day and the minimum are left out.
+    Debits that ended within the span are priced again. Charges per day and per contracted kW, allowances and the
+    minimum, which usage alone does not bring, are left out and named.
     """
     from console.tariffs.simulation_shown import show_simulation, simulation_json
 

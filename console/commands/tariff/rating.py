@@ -69,8 +69,7 @@ def rate(  # noqa: PLR0913, PLR0917 - each is an option of the command
     """
     from console.errors import ConsoleError
     from console.tariffs import rating, showing
-    from console.tariffs.files import decimal_of
-    from ledger.values.energy import milliwh_from_text
+    from console.tariffs.files import decimal_of, energy_of
 
     if (usage is None) == (quantity == ""):
         raise ConsoleError("give either --usage FILE.csv or --quantity KWH, as in --quantity 650")
@@ -88,7 +87,7 @@ def rate(  # noqa: PLR0913, PLR0917 - each is an option of the command
     if usage is not None:
         bill = rating.rated_file(compiled, usage, known)
     else:
-        bill = rating.rated_quantity(compiled, milliwh_from_text(quantity), known)
+        bill = rating.rated_quantity(compiled, energy_of(quantity, option="--quantity"), known)
     if as_json:
         typer.echo(json.dumps(showing.bill_json(bill), indent=2, ensure_ascii=False))
     else:
@@ -122,14 +121,13 @@ def quote(
 
 
 def _circumstances(at: str, account_class: str, month_to_date: str, year_to_date: str) -> "Circumstances":
-    from console.tariffs.files import instant_or
+    from console.tariffs.files import energy_of, instant_or
     from console.tariffs.rating import Circumstances
-    from ledger.values.energy import milliwh_from_text
 
     # What was used this month was used this year.
     return Circumstances(
         at=instant_or(at, datetime.now(UTC)),
         account_class=account_class,
-        month_to_date_milliwh=milliwh_from_text(month_to_date),
-        year_to_date_milliwh=milliwh_from_text(year_to_date or month_to_date),
+        month_to_date_milliwh=energy_of(month_to_date, option="--month-to-date"),
+        year_to_date_milliwh=energy_of(year_to_date or month_to_date, option="--year-to-date"),
     )
