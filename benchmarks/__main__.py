@@ -23,9 +23,11 @@ def main() -> None:
     table = Table(title=f"Pricing core: median of {arguments.runs} runs, one core")
     table.add_column("step")
     table.add_column("µs each", justify="right")
+    table.add_column("a second", justify="right")
     table.add_column("ratio to encoding", justify="right")
     for figure in figures:
-        table.add_row(figure.name, f"{figure.microseconds:.2f}", f"{figure.ratio_to_encoding:.2f}")
+        row = (f"{figure.microseconds:.2f}", f"{1e6 / figure.microseconds:,.0f}", f"{figure.ratio_to_encoding:.2f}")
+        table.add_row(figure.name, *row)
     Console().print(table)
     if arguments.json is not None:
         document = {

@@ -6,12 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from benchmarks.priced_tariffs import TARIFFS
 from ledger import wire
 from ledger.domain.meter import Source
 from ledger.domain.metering import Draft, Metering, take_register
 from ledger.domain.snapshot import PricingSnapshot
 from ledger.domain.supply import MeterInstalled, SupplyOccupied, SupplyRegistered, TermsAssigned
 from ledger.domain.tariff import TariffPublished
+from ledger.rating.lines import Counters
+from ledger.rating.rate import compile_tariff, rate
+from ledger.rating.segment import segment
+from ledger.rating.tariff import parse_tariff
 from ledger.store.copying import copied
 from ledger.store.mapper import stored
 
@@ -19,23 +24,7 @@ READINGS = 5_000
 START = datetime(2026, 3, 1, tzinfo=UTC)
 STEP = timedelta(seconds=10)
 OPENING_MILLIWH = 1_000_000
-
-TARIFF = """
-code = "flat"
-currency = "CNY"
-time_zone = "Asia/Shanghai"
-billing_period = "month"
-prices = "tax-exclusive"
-tax_point = "supply"
-[[charges]]
-component = "energy"
-kind = "flat"
-price_per_kwh = "0.617"
-[[taxes]]
-component = "vat"
-percent = "13"
-on = ["energy"]
-"""
+ENCODE = "encode the event"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +37,21 @@ class Figure:
 
 
 def measure(*, runs: int) -> list[Figure]:
-    """Measure each step several times over and return the medians."""
-    times: dict[str, list[float]] = {}
+    """Measure each step several times over, under each tariff, and return the medians."""
+    times: dict[tuple[str, str], list[float]] = {}
     for _ in range(runs):
-        for name, microseconds in _run().items():
-            times.setdefault(name, []).append(microseconds)
-    medians = {name: statistics.median(values) for name, values in times.items()}
-    return [Figure(name, value, value / medians["encode the event"]) for name, value in medians.items()]
+        for tariff, text in TARIFFS.items():
+            for step, microseconds in _run(text).items():
+                times.setdefault((tariff, step), []).append(microseconds)
+    medians = {key: statistics.median(values) for key, values in times.items()}
+    return [
+        Figure(f"{tariff}: {step}", value, value / medians[tariff, ENCODE])
+        for (tariff, step), value in medians.items()
+    ]
 
 
-def _run() -> dict[str, float]:
-    snapshot = _snapshot()
+def _run(text: str) -> dict[str, float]:
+    snapshot = _snapshot(text)
     supply = snapshot.supplies["room"]
     readings = [
         wire.RegisterReading(
@@ -86,10 +79,28 @@ def _run() -> dict[str, float]:
         raise AssertionError(f"{len(draft.events)} events of {READINGS} readings: this measures something else")
     return {
         "decode the sweep": _timed(lambda: [wire.decode_meter_message(sweep) for _ in range(READINGS // 100)]),
+        "segment and rate": _rated(text, readings),
         "judge, segment, rate, post": priced,
-        "encode the event": _timed(lambda: [stored(event) for event in draft.events]),
+        ENCODE: _timed(lambda: [stored(event) for event in draft.events]),
         "lay out for COPY": _timed(lambda: copied([stored(event) for event in draft.events], first_position=1)),
     }
+
+
+def _rated(text: str, readings: list[wire.RegisterReading]) -> float:
+    """Return the time that rating alone takes: from a span of usage to lines and counters."""
+    compiled = compile_tariff(parse_tariff(text), version=1)
+    days = compiled.days
+    counters = Counters()
+
+    def work() -> None:
+        nonlocal counters
+        start = START
+        for reading in readings:
+            atoms = segment(start=start, end=reading.read_at, energy_milliwh=10_000, zone=days.zone, days=days)
+            counters = rate(compiled, counters, atoms).counters
+            start = reading.read_at
+
+    return _timed(work)
 
 
 def _timed(work: Callable[[], object]) -> float:
@@ -99,10 +110,10 @@ def _timed(work: Callable[[], object]) -> float:
     return (time.perf_counter() - began) / READINGS * 1e6
 
 
-def _snapshot() -> PricingSnapshot:
+def _snapshot(text: str) -> PricingSnapshot:
     snapshot = PricingSnapshot()
     for fact in (
-        TariffPublished(tariff="flat", version=1, effective_from=START, text=TARIFF, note="", recorded_at=START),
+        TariffPublished(tariff="flat", version=1, effective_from=START, text=text, note="", recorded_at=START),
         SupplyRegistered(supply="room", site="s", concentrator="c", recorded_at=START),
         MeterInstalled(
             supply="room",

@@ -35,6 +35,8 @@ from ledger.rating.words import Words, block_rule, kwh, percent_words, plain
 from ledger.values.errors import InvalidValue
 
 Vector = tuple[int, ...]
+# On each ladder, the block that energy falls in and the thresholds of its window.
+Steps = tuple[tuple[int, tuple[int, ...]], ...]
 _MICROS = 1_000_000
 
 
@@ -49,7 +51,7 @@ class Cell:
 
 
 class Plan(NamedTuple):
-    """The lines of one atom in a cell where no ladder counts; a percentage's with the numbers of its bases."""
+    """The lines of one atom in a cell; a percentage's with the numbers of its bases."""
 
     vector: Vector
     rows: tuple[tuple[Words, tuple[int, ...] | None], ...]
@@ -60,11 +62,13 @@ class Plan(NamedTuple):
 class CompiledTariff:
     """A tariff version for one account class, over one denominator.
 
-    `percents` are the percentages in an order in which each follows its bases: number, numbers of bases, words.
+    `identity` is the version that ladders are counted by, empty where there is none to count on. `percents` are the
+    percentages in an order in which each follows its bases: number, numbers of bases, words.
     """
 
     tariff: Tariff
     version: int
+    identity: str
     account_class: str
     components: tuple[Component, ...]
     names: tuple[str, ...]
@@ -79,20 +83,15 @@ class CompiledTariff:
     demands: tuple[tuple[int, DemandCharge], ...]
     days: LocalDays
     part: Part = WHOLE
-    plans: dict[str, Plan] = field(default_factory=dict)
+    _plans: dict[tuple[str, Steps], Plan] = field(default_factory=dict)
     _cells: dict[tuple[object, ...], Cell] = field(default_factory=dict)
 
     @property
     def is_plain(self) -> bool:
-        """Tell whether an atom's charges depend on nothing but its period: no ladder counts, no allowance pays."""
-        return not (self.ladders or self.allowances)
+        """Tell whether an atom that stays in its blocks is charged by its cell alone: no allowance pays."""
+        return not self.allowances
 
-    @property
-    def identity(self) -> str:
-        """The version that ladders are counted by; empty where there is none to count on."""
-        return f"{self.tariff.code}/{self.version}" if self.ladders else ""
-
-    def cell(self, time_of_use: str, unit: Unit, steps: tuple[tuple[int, tuple[int, ...]], ...]) -> Cell:
+    def cell(self, time_of_use: str, unit: Unit, steps: Steps) -> Cell:
         """Return the cell of a period, a unit of energy, and on each ladder its block and thresholds."""
         key = (time_of_use, unit, steps)
         cell = self._cells.get(key)
@@ -100,11 +99,11 @@ class CompiledTariff:
             cell = self._cells[key] = self._cell(time_of_use, unit, steps)
         return cell
 
-    def plan(self, time_of_use: str) -> Plan:
-        """Return what the lines of one atom in a period are, where the tariff is plain."""
-        plan = self.plans.get(time_of_use)
+    def plan(self, time_of_use: str, steps: Steps) -> Plan:
+        """Return what the lines of one atom in a period are, and of a block on each ladder."""
+        plan = self._plans.get((time_of_use, steps))
         if plan is None:
-            cell = self.cell(time_of_use, "kWh", ())
+            cell = self.cell(time_of_use, "kWh", steps)
             rows: list[tuple[Words, tuple[int, ...] | None]] = [(words, None) for words in cell.words]
             shown = {words.index for words in cell.words}
             for index, bases, words in self.percents:
@@ -112,7 +111,7 @@ class CompiledTariff:
                     shown.add(index)
                     rows.append((words, bases))
             order = [words.index for words, _ in rows]
-            plan = self.plans[time_of_use] = Plan(cell.vector, tuple(rows), order == sorted(order))
+            plan = self._plans[time_of_use, steps] = Plan(cell.vector, tuple(rows), order == sorted(order))
         return plan
 
     def vector(self, index: int, amount: Fraction) -> Vector:
@@ -139,9 +138,9 @@ class CompiledTariff:
         if part == self.part:
             return self
         ladders = tuple(replace(ladder, part=part, _scaled={}) for ladder in self.ladders)
-        return replace(self, part=part, ladders=ladders, plans={}, _cells={})
+        return replace(self, part=part, ladders=ladders, _plans={}, _cells={})
 
-    def _cell(self, time_of_use: str, unit: Unit, steps: tuple[tuple[int, tuple[int, ...]], ...]) -> Cell:
+    def _cell(self, time_of_use: str, unit: Unit, steps: Steps) -> Cell:
         at = {ladder.index: step for ladder, step in zip(self.ladders, steps, strict=False)}
         prices = {
             index: price
@@ -240,6 +239,7 @@ def compile_tariff(tariff: Tariff, *, version: int, account_class: str = "", par
     return CompiledTariff(
         tariff=tariff,
         version=version,
+        identity=f"{tariff.code}/{version}" if tariff.is_counting else "",
         account_class=account_class,
         components=components,
         names=tuple(numbers),

@@ -1,11 +1,22 @@
-"""The short way that nearly every reading goes: one atom in a cell that no ladder, demand or allowance touches.
+"""The short way that nearly every reading goes: one atom that stays in its block on every ladder.
 
 It gives what `rate` gives, line for line (a test holds the two together); it only does without the bookkeeping that
 several steps need.
 """
 
-from ledger.rating.compiled import CompiledTariff, Plan
+from bisect import bisect_right
+from typing import NamedTuple
+
+from ledger.rating.compiled import CompiledTariff, Plan, Steps
 from ledger.rating.lines import Atom, Counters, Line, Rated
+
+
+class _Climbed(NamedTuple):
+    """Where an atom lies on each ladder, and how far up each it leaves the period."""
+
+    steps: Steps
+    positions: dict[str, int]
+    years: dict[str, int]
 
 
 def rate_plain(compiled: CompiledTariff, counters: Counters, atom: Atom) -> Rated | None:
@@ -15,17 +26,21 @@ def rate_plain(compiled: CompiledTariff, counters: Counters, atom: Atom) -> Rate
     if (
         counters.period != atom.period
         or denominator != compiled.denominator
+        or counters.tariff != compiled.identity
         or atom.reactive_millivarh
         or atom.apparent_millivah
         or atom.demand_w is not None
         or tuple(charges) != compiled.names
     ):
         return None
-    plan = compiled.plan(atom.time_of_use)
+    climbed = _climbed(compiled, counters, atom) if compiled.ladders else _UNCLIMBED
+    if climbed is None:
+        return None
+    plan = compiled.plan(atom.time_of_use, climbed.steps)
     energy = atom.energy_milliwh
-    grown = {
-        name: charge + share * energy for (name, charge), share in zip(charges.items(), plan.vector, strict=True)
-    }
+    grown = {}
+    for (name, charge), share in zip(charges.items(), plan.vector, strict=True):
+        grown[name] = charge + share * energy
     lines = _lines(compiled, plan, energy, charges, grown)
     if lines is None:
         return None
@@ -35,13 +50,44 @@ def rate_plain(compiled: CompiledTariff, counters: Counters, atom: Atom) -> Rate
         counters.others,
         denominator,
         grown,
-        counters.positions,
+        climbed.positions if compiled.ladders else counters.positions,
         counters.demands_w,
         counters.earlier,
-        counters.years,
+        climbed.years if compiled.ladders else counters.years,
         counters.pools,
+        compiled.identity,
     )
     return Rated(lines, after)
+
+
+_UNCLIMBED = _Climbed((), {}, {})
+
+
+def _climbed(compiled: CompiledTariff, counters: Counters, atom: Atom) -> _Climbed | None:
+    """Return where one block on each ladder holds all of an atom; None where it does not, or where one begins."""
+    energy = atom.energy_milliwh
+    positions, years = counters.positions, counters.years
+    steps: list[tuple[int, tuple[int, ...]]] = []
+    for ladder in compiled.ladders:
+        if ladder.window == "year":
+            day = atom.start.astimezone(compiled.days.zone).date()
+            key, thresholds, known = ladder.year_key(day), ladder.thresholds(atom.period, day), years
+        else:
+            key, thresholds, known = ladder.component, ladder.thresholds(atom.period, None), positions
+        position = known.get(key)
+        if position is None or ladder.is_volume:
+            return None
+        block = bisect_right(thresholds, position)
+        if not ladder.periods or atom.time_of_use in ladder.periods:
+            is_beginning = block and position == thresholds[block - 1]
+            if is_beginning or (block < len(thresholds) and thresholds[block] - position < energy):
+                return None
+            if known is years:
+                years = years | {key: position + energy}
+            else:
+                positions = positions | {key: position + energy}
+        steps.append((block, thresholds))
+    return _Climbed(tuple(steps), positions, years)
 
 
 def _lines(
@@ -58,8 +104,8 @@ def _lines(
         old, new = charges[name], grown[name]
         if old < 0 or new < 0:
             return None
-        index = word.index
-        amount = amounts[index] = (2 * new + denominator) // double - (2 * old + denominator) // double
+        amount = (2 * new + denominator) // double - (2 * old + denominator) // double
+        amounts[word.index] = amount
         quantity = used
         if bases is not None:
             base = 0

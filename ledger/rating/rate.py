@@ -10,6 +10,7 @@ from datetime import datetime
 from fractions import Fraction
 
 from ledger.rating.compiled import CompiledTariff as CompiledTariff
+from ledger.rating.compiled import Steps
 from ledger.rating.compiled import compile_tariff as compile_tariff
 from ledger.rating.components import BlockCharge
 from ledger.rating.ladder import Ladder, block_of
@@ -20,7 +21,7 @@ from ledger.rating.words import Words, kwh
 
 # Of annual windows: this year's and, for late usage, last year's.
 _YEARS_KEPT = 2
-_NO_STEPS: tuple[tuple[int, tuple[int, ...]], ...] = ()
+_NO_STEPS: Steps = ()
 
 
 def rate(compiled: CompiledTariff, counters: Counters, atoms: Sequence[Atom]) -> Rated:

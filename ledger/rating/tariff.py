@@ -75,6 +75,11 @@ class Tariff:
     proration: Proration = NO_PRORATION
 
     @property
+    def is_counting(self) -> bool:
+        """Tell whether anything climbs blocks, so that counters depend on the version."""
+        return bool(self.free_units) or any(isinstance(charge, BlockCharge) for charge in self.charges)
+
+    @property
     def derived(self) -> tuple[Derived, ...]:
         """What works on the charges, in the order of a bill's lines."""
         return (
