@@ -8,7 +8,7 @@ from pathlib import Path
 
 from console.tariffs.files import text_of
 from console.tariffs.usage_csv import read_usage
-from ledger.rating.bill import bill, counters_to_date, quantity_usage
+from ledger.rating.bill import bill, counters_to_date, merged, quantity_usage
 from ledger.rating.lines import Counters, Line
 from ledger.rating.quote import Quoted, quote
 from ledger.rating.rate import CompiledTariff, compile_tariff
@@ -95,7 +95,8 @@ def rated_file(compiled: CompiledTariff, file: Path, known: Circumstances) -> Bi
 
 def quoted(compiled: CompiledTariff, amount_micros: int, known: Circumstances) -> Quoted:
     """Return the most watt-hours that an amount buys, its exact change, and the lines."""
-    return quote(compiled, _counters(compiled, known.at, known), amount_micros=amount_micros, at=known.at)
+    found = quote(compiled, _counters(compiled, known.at, known), amount_micros=amount_micros, at=known.at)
+    return replace(found, lines=merged(found.lines, compiled))
 
 
 def first_of_month(compiled: CompiledTariff, instant: datetime) -> datetime:

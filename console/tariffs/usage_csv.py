@@ -8,7 +8,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation
 
 from console.errors import ConsoleError
 from ledger.rating.usage import Usage
@@ -18,6 +18,8 @@ from ledger.values.instants import parse_instant
 REQUIRED = ("start", "end", "kwh")
 OPTIONAL = ("period", "kvarh", "kvah", "demand_kw")
 _LARGEST = Decimal(10) ** 12
+# More digits than any quantity has: the default context rounds at 28, silently.
+_EXACT = Context(prec=100)
 
 
 class UsageFileRefused(ConsoleError):
@@ -76,8 +78,8 @@ class _Reader:
         if not number.is_finite() or not 0 <= number <= _LARGEST:
             self.errors.append((line, f"{name} {text!r} is no quantity; give a decimal of 0 or more, such as 0.42"))
             return 0
-        scaled = number.scaleb(places)
-        if scaled != scaled.to_integral_value():
+        scaled = number.scaleb(places, _EXACT)
+        if scaled != scaled.to_integral_value() or scaled.scaleb(-places, _EXACT) != number:
             self.errors.append((line, f"{name} {text!r} has more than {places} places; round it at its source"))
             return 0
         return int(scaled)
