@@ -1,6 +1,5 @@
 """Facts and events: a fact is what happened, an event is a fact at its place in a stream."""
 
-from dataclasses import dataclass
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -30,8 +29,7 @@ class Posting(msgspec.Struct, frozen=True, array_like=True, gc=False):
     amount_micros: int
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(msgspec.Struct, frozen=True, gc=False):
     """A fact at its place: version `originator_version` (1, 2, 3 …) of stream `originator_id`."""
 
     originator_id: UUID

@@ -4,22 +4,38 @@ from collections.abc import Iterable
 
 from ledger.domain import chart
 from ledger.domain.event import Posting
+from ledger.domain.meter import Difference
 from ledger.rating.lines import Line
 
 
 def debit_postings(*, account: str, lines: Iterable[Line]) -> list[Posting]:
     """Book a priced usage: the consumer's prepayment is used up, revenue and taxes are earned at supply."""
     totals: dict[str, int] = {}
+    owed = 0
     for line in lines:
-        code = _code(line)
-        totals[code] = totals.get(code, 0) + line.amount_micros
-    postings = [Posting(chart.PREPAYMENT, account, sum(totals.values()))]
+        code, amount = _code(line), line.amount_micros
+        totals[code] = totals.get(code, 0) + amount
+        owed += amount
+    postings = [Posting(chart.PREPAYMENT, account, owed)]
     for code, amount in totals.items():
         postings.append(Posting(code, "", -amount))
     return balanced(postings)
 
 
-def _code(line: Line) -> str:
+def correction_postings(lines: Iterable[Difference]) -> list[Posting]:
+    """Book what a correction changes: each account pays its difference, or gets it back, as the debits were booked."""
+    owed: dict[str, int] = {}
+    totals: dict[str, int] = {}
+    for line in lines:
+        code, amount = _code(line), line.amount_micros
+        totals[code] = totals.get(code, 0) + amount
+        owed[line.account] = owed.get(line.account, 0) + amount
+    postings = [Posting(chart.PREPAYMENT, account, amount) for account, amount in owed.items()]
+    postings += [Posting(code, "", -amount) for code, amount in totals.items()]
+    return balanced(postings)
+
+
+def _code(line: Line | Difference) -> str:
     if line.allowance:
         return chart.ALLOWANCES
     return chart.tax_payable(line.component) if line.tax else chart.revenue(line.component)

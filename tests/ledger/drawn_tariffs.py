@@ -112,16 +112,16 @@ def tariffs(
     bases = st.lists(st.sampled_from(names), min_size=1, unique=True).map(tuple)
     levies = [Levy("duty", None, draw(price), ()), Levy("fund", draw(percents), None, draw(bases))]
     levies = draw(st.lists(st.sampled_from(levies), unique=True, max_size=2))
-    free = [FreeUnits("free", draw(energies), draw(st.sampled_from(["month", "day"])), (of_energy[0],))]  # type: ignore[list-item]
+    free = [FreeUnits("free", draw(energies), draw(st.sampled_from(["month", "day"])), (of_energy[0],))]
     rebates = [Rebate("rebate", draw(percents), draw(bases))]
     worked_on = [*names, *(levy.component for levy in levies)]
     more = st.lists(st.sampled_from(worked_on), min_size=1, unique=True).map(tuple)
     allowances = [Allowance("social", draw(price), draw(price), draw(more))]
-    free, rebates, allowances = (
-        draw(st.sampled_from([[], row])) if gives else [] for row in (free, rebates, allowances)
-    )
+    free = free if gives and draw(st.booleans()) else []
+    rebates = rebates if gives and draw(st.booleans()) else []
+    allowances = allowances if gives and draw(st.booleans()) else []
     given = [thing.component for thing in (*free, *rebates, *allowances)]
-    minimums = draw(st.sampled_from([[], [Minimum("minimum", draw(price) * 10, tuple([*worked_on, *given]))]]))
+    minimums = draw(st.sampled_from([[], [Minimum("minimum", draw(price) * 10, (*worked_on, *given))]]))
     worked_on += [*given, *(row.component for row in minimums)]
     taxed = st.lists(st.sampled_from(worked_on), min_size=1, unique=True).map(tuple)
     taxes = [Tax(f"tax-{number}", draw(percents), draw(taxed)) for number in range(draw(st.integers(0, 2)))]

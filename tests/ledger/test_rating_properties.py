@@ -172,9 +172,7 @@ def test_more_usage_never_costs_less_without_rebates_and_gifts(
     atoms = atoms_of(tariff, used)
     raised = [*atoms]
     which %= len(atoms)
-    raised[which] = msgspec.structs.replace(
-        atoms[which], energy_milliwh=atoms[which].energy_milliwh + more_milliwh
-    )
+    raised[which] = msgspec.structs.replace(atoms[which], energy_milliwh=atoms[which].energy_milliwh + more_milliwh)
     less, more = rate(tariff, Counters(), atoms).counters, rate(tariff, Counters(), raised).counters
     assert _exact_total(more) >= _exact_total(less)
 

@@ -1,7 +1,10 @@
 """A wrong tariff file is refused whole, and everything that is wrong with it is told with its place and remedy."""
 
+from decimal import Decimal
+
 import pytest
 
+from ledger.rating.components import FlatCharge
 from ledger.rating.tariff import parse_tariff
 from ledger.values.errors import InvalidValue
 from tests.ledger.builders import FLAT_TARIFF
@@ -92,9 +95,9 @@ def test_a_file_that_is_not_a_tariff_is_refused(text: str, complaint: str) -> No
 def test_a_right_file_is_read_as_it_stands() -> None:
     tariff = parse_tariff(FLAT_TARIFF)
     assert (tariff.code, tariff.currency, tariff.time_zone.key) == ("flat", "CNY", "Asia/Shanghai")
-    assert [(charge.component, str(charge.price_per_kwh)) for charge in tariff.charges] == [("energy", "0.617")]
+    assert tariff.charges == (FlatCharge("energy", Decimal("0.617")),)
     assert [(tax.component, str(tax.percent), tax.on) for tax in tariff.taxes] == [("vat", "13", ("energy",))]
 
 
 def test_a_whole_number_needs_no_quotes() -> None:
-    assert str(parse_tariff(FLAT_TARIFF.replace('"0.617"', "2")).charges[0].price_per_kwh) == "2"
+    assert parse_tariff(FLAT_TARIFF.replace('"0.617"', "2")).charges == (FlatCharge("energy", Decimal(2)),)
