@@ -120,7 +120,8 @@ def tariffs(
     free = free if gives and draw(st.booleans()) else []
     rebates = rebates if gives and draw(st.booleans()) else []
     allowances = allowances if gives and draw(st.booleans()) else []
-    given = [thing.component for thing in (*free, *rebates, *allowances)]
+    gifts: list[FreeUnits | Rebate | Allowance] = [*free, *rebates, *allowances]
+    given = [thing.component for thing in gifts]
     minimums = draw(st.sampled_from([[], [Minimum("minimum", draw(price) * 10, (*worked_on, *given))]]))
     worked_on += [*given, *(row.component for row in minimums)]
     taxed = st.lists(st.sampled_from(worked_on), min_size=1, unique=True).map(tuple)
