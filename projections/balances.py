@@ -10,7 +10,7 @@ from psycopg.sql import SQL, Identifier
 from ledger.domain import chart
 from ledger.domain.account import AccountCredited, AccountOpened
 from ledger.domain.event import Fact
-from ledger.domain.meter import UsageDebited
+from ledger.domain.meter import UsageCorrected, UsageDebited
 from ledger.store.log import Logged
 from projections.model import ReadModel, Table
 from projections.postings import postings_of
@@ -57,7 +57,7 @@ def fold(events: Sequence[Logged]) -> dict[str, Movement]:
 
 def _accounts_of(fact: Fact) -> set[str]:
     accounts = {posting.account for posting in postings_of(fact) if posting.code == chart.PREPAYMENT}
-    if isinstance(fact, AccountOpened | AccountCredited | UsageDebited):
+    if isinstance(fact, AccountOpened | AccountCredited | UsageDebited | UsageCorrected):
         accounts.add(fact.account)
     return accounts
 
@@ -69,6 +69,8 @@ def _count(movements: dict[str, Movement], fact: Fact) -> None:
         case UsageDebited():
             movements[fact.account].debits += 1
             movements[fact.account].usage_milliwh += fact.usage_milliwh
+        case UsageCorrected():
+            movements[fact.account].usage_milliwh += fact.usage_milliwh - fact.replaced_milliwh
         case AccountCredited():
             movements[fact.account].top_ups += 1
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from psycopg import Cursor
 from psycopg.sql import SQL, Identifier
 
-from ledger.domain.meter import Episode, ReadingHeld, UsageDebited
+from ledger.domain.meter import Episode, ReadingHeld, UsageCorrected, UsageDebited
 from ledger.store.log import Logged
 from projections.model import ReadModel, Table, columns
 
@@ -39,7 +39,7 @@ def fold(events: Sequence[Logged]) -> list[tuple[str, UUID, int]]:
     newest: dict[str, int] = {}
     for event in events:
         fact = event.fact
-        if not isinstance(fact, UsageDebited | ReadingHeld):
+        if not isinstance(fact, UsageDebited | UsageCorrected | ReadingHeld):
             continue
         run = (fact.supply, _reading_of(fact.state.episode), event.position)
         at = newest.get(fact.supply)

@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 from psycopg import Connection
 
-from ledger.domain.meter import UsageDebited
+from ledger.domain.meter import UsageCorrected, UsageDebited
 from ledger.store.gate import CHANNEL
 from ledger.store.log import head_of
 from projections.catalogue import MODELS
@@ -73,7 +73,7 @@ class Runner:
         if "balances" not in batch.models:
             return
         for event in batch.events:
-            if isinstance(event.fact, UsageDebited):
+            if isinstance(event.fact, UsageDebited | UsageCorrected):
                 latency = now - event.fact.source.published_at
                 self.metrics.reading_to_balance_seconds.observe(max(latency.total_seconds(), 0.0))
 

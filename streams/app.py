@@ -166,6 +166,7 @@ class Worker:
     def _priced(self, draft: PricingDraft) -> None:
         metrics.READINGS.inc(draft.readings)
         metrics.DEBITS.inc(draft.debits)
+        metrics.CORRECTIONS.inc(draft.corrections)
         for reason, count in draft.holds.items():
             metrics.HOLDS.labels(reason).inc(count)
         for stray in draft.strays:

@@ -10,9 +10,10 @@ from eventsourcing.persistence import StoredEvent
 from psycopg import Connection
 
 from ledger import wire
+from ledger.domain.billed import BilledHistory
 from ledger.domain.event import Event
 from ledger.domain.intervals import HistoryNeeded
-from ledger.domain.meter import ReadingHeld, Source, UsageDebited
+from ledger.domain.meter import ReadingHeld, Source, UsageCorrected, UsageDebited
 from ledger.domain.metering import Draft, Metering, take_interval, take_register
 from ledger.domain.snapshot import PricingSnapshot
 from ledger.domain.supply import Supply
@@ -21,7 +22,7 @@ from ledger.store.applied import DeadLetter, Partition, StrayReading, SweepProgr
 from ledger.store.gate import Gate
 from ledger.store.log import head_of, newest_of, read_control_log
 from ledger.store.mapper import stored
-from ledger.store.meter_history import billed_intervals
+from ledger.store.meter_history import read_history
 from streams.applier import Stale
 from streams.message import Message
 
@@ -37,9 +38,18 @@ class PricingDraft:
     sweeps: dict[SweepKey, tuple[Partition, SweepProgress]] = field(default_factory=dict)
     dead_letters: list[DeadLetter] = field(default_factory=list)
     strays: list[StrayReading] = field(default_factory=list)
-    history: dict[UUID, dict[UUID, int]] = field(default_factory=dict)
+    history: dict[UUID, BilledHistory] = field(default_factory=dict)
     readings: int = 0
     stored: list[StoredEvent] = field(default_factory=list)
+    _by_stream: dict[UUID, list[Event]] = field(default_factory=dict)
+    _sorted: int = 0
+
+    def drafted(self, stream: UUID) -> list[Event]:
+        """Return the events of a stream so far."""
+        for event in self.domain.events[self._sorted :]:
+            self._by_stream.setdefault(event.originator_id, []).append(event)
+        self._sorted = len(self.domain.events)
+        return self._by_stream.get(stream, [])
 
     @property
     def acks(self) -> list[wire.SweepAck]:
@@ -53,6 +63,11 @@ class PricingDraft:
     def debits(self) -> int:
         """How many of the events are debits."""
         return sum(isinstance(event.fact, UsageDebited) for event in self.domain.events)
+
+    @property
+    def corrections(self) -> int:
+        """How many of the events correct what was billed."""
+        return sum(isinstance(event.fact, UsageCorrected) for event in self.domain.events)
 
     @property
     def holds(self) -> dict[str, int]:
@@ -150,7 +165,7 @@ class PricingDrafter:
         for code, partition in supplies.items():
             metering = Metering(seen_at=seen.get(code))
             entry = newest.get(self._snapshot.stream_of(code))
-            if entry is not None and isinstance(entry.fact, UsageDebited | ReadingHeld):
+            if entry is not None and isinstance(entry.fact, UsageDebited | ReadingHeld | UsageCorrected):
                 metering.state, metering.version = entry.fact.state, entry.version
             self._meterings.setdefault(partition, {})[code] = metering
 
@@ -206,12 +221,35 @@ class PricingDrafter:
     ) -> None:
         try:
             take_interval(draft.domain, metering, supply, reading, source, None)
-        except HistoryNeeded:
-            stream = self._snapshot.stream_of(supply.code)
-            if stream not in draft.history:
-                draft.history[stream] = billed_intervals(connection, stream=stream)
-            billed = draft.history[stream] | _billed_in(draft.domain.events, stream)
-            take_interval(draft.domain, metering, supply, reading, source, billed)
+        except HistoryNeeded as needed:
+            history = self._history(connection, draft, metering, supply, needed.readings)
+            take_interval(draft.domain, metering, supply, reading, source, history)
+
+    def _history(
+        self,
+        connection: Connection[Any],
+        draft: PricingDraft,
+        metering: Metering,
+        supply: Supply,
+        readings: Iterable[UUID],
+    ) -> BilledHistory:
+        """Return what was billed of a supply point, back to these readings; read before the gate, once per batch."""
+        stream = self._snapshot.stream_of(supply.code)
+        drafted = draft.drafted(stream)
+        history = draft.history.get(stream)
+        if history is None or not all(history.knows(reading) for reading in readings):
+            newest = [(event.originator_version, event.fact) for event in drafted]
+            history = read_history(
+                connection,
+                stream=stream,
+                version=metering.version - len(newest),
+                newest=newest,
+                readings=readings,
+            )
+            draft.history[stream] = history
+        for event in drafted[history.version - metering.version :] if history.version < metering.version else ():
+            history.take(event.originator_version, event.fact)
+        return history
 
     def _drafted(self, draft: PricingDraft, partition: Partition, supply: str) -> Metering:
         if supply not in draft.meterings:
@@ -249,11 +287,3 @@ def _stray(supply: Supply | None, sweep: wire.Sweep, reading: wire.Reading) -> s
 def _meter_of(reading: wire.Reading) -> str:
     body = reading.register or reading.interval
     return "" if body is None else body.meter
-
-
-def _billed_in(events: Sequence[Event], stream: UUID) -> dict[UUID, int]:
-    return {
-        event.fact.reading: event.fact.usage_milliwh
-        for event in events
-        if event.originator_id == stream and isinstance(event.fact, UsageDebited)
-    }

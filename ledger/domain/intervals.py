@@ -13,11 +13,12 @@ Spans = tuple[tuple[int, int], ...]
 
 
 class HistoryNeeded(LedgerError):
-    """An interval overlaps what is billed: what was billed for this supply point must be looked up to judge it."""
+    """An interval overlaps what is billed, or replaces it: these readings must be looked up to judge it."""
 
-    def __init__(self, supply: str) -> None:
+    def __init__(self, supply: str, readings: tuple[UUID, ...] = ()) -> None:
         super().__init__(f"supply {supply}: look up its billed intervals")
         self.supply = supply
+        self.readings = readings
 
 
 def identity(reading: IntervalReading) -> UUID:

@@ -104,3 +104,53 @@ class ReadingHeld(Fact, frozen=True, kw_only=True):
     raw: str
     source: Source
     state: MeterState
+
+
+class Difference(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """What a correction changes on one component, in one billing period, for one account; amounts in micro-units.
+
+    `reversed_micros` were billed by the debits that were rated again, `rerated_micros` is what they come to now.
+    """
+
+    account: str
+    period: str
+    component: str
+    reversed_micros: int
+    rerated_micros: int
+    amount_micros: int
+    tariff: str
+    version: int
+    tax: bool = False
+    allowance: bool = False
+
+
+@fact_type("meter.usage-corrected/1")
+class UsageCorrected(Fact, frozen=True, kw_only=True):
+    """A billed interval's energy replaced by a figure of better quality; nothing is rewritten (design I3).
+
+    `debit_version` is the place in this stream of the debit that is corrected, `account` the account that it named.
+    `replaced_milliwh` and `replaced_quality` are the figure that held until now. From that debit on, `rerated` debits
+    were rated again in the order in which they were billed, starting from the counters `before`; `lines` are the
+    differences that came of it, with the billing periods that they belong to. `state` is the full state after.
+    """
+
+    supply: str
+    account: str
+    meter: str
+    reading: UUID
+    debit_version: int
+    started_at: Instant
+    ended_at: Instant
+    replaced_milliwh: int
+    replaced_quality: str
+    usage_milliwh: int
+    quality: str
+    profile: str
+    raw: str
+    before: Counters
+    rerated: int
+    lines: list[Difference]
+    amount_micros: int
+    postings: list[Posting]
+    source: Source
+    state: MeterState

@@ -4,7 +4,7 @@
 The walk goes on from here to `segment` and `rate`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
@@ -12,7 +12,8 @@ from uuid import UUID
 
 import msgspec
 
-from ledger.domain import intervals
+from ledger.domain import correcting, intervals
+from ledger.domain.billed import BilledHistory
 from ledger.domain.event import Event, Fact
 from ledger.domain.judging import AWAITED, Bad, frozen_allowance_milliwh, is_counted_in, judged
 from ledger.domain.meter import Episode, MeterState, ReadingHeld, Source, UsageDebited
@@ -98,12 +99,12 @@ def take_interval(
     supply: Supply,
     reading: IntervalReading,
     source: Source,
-    billed: Mapping[UUID, int] | None,
+    billed: BilledHistory | None,
 ) -> None:
     """Take in the usage of a half-open span.
 
-    `billed` maps the ids of the intervals billed before to their energies; it is looked up only when a span overlaps
-    what is covered. Raises intervals.HistoryNeeded where it is needed and None.
+    `billed` is what was billed before; it is looked up only when a span overlaps what is covered or replaces a
+    reading. Raises intervals.HistoryNeeded where it is needed, and None or not far enough back.
     """
     meter = _installed(supply)
     taker = _Taker(draft, metering, supply, meter, source)
@@ -112,14 +113,18 @@ def take_interval(
     bad = intervals.judged(reading=reading, meter=meter, published_at=source.published_at)
     if bad is None and occupancy is None:
         bad = Bad("unoccupied", f"no account occupies {supply.code} at this time", reading.import_milliwh)
-    if bad is None and intervals.overlaps(metering.state.covered, reading):
-        if billed is None:
-            raise intervals.HistoryNeeded(supply.code)
-        if billed.get(evidence.reading) == reading.import_milliwh:
+    if bad is None and correcting.needs_history(metering.state.covered, reading, evidence.reading):
+        wanted = correcting.readings_of(reading, evidence.reading)
+        if billed is None or not all(billed.knows(one) for one in wanted):
+            raise intervals.HistoryNeeded(supply.code, wanted)
+        verdict = correcting.judged(billed, reading, evidence.reading)
+        if isinstance(verdict, correcting.Superseded):
             metering.superseded += 1
             metering.is_seen_dirty = True
             return
-        bad = intervals.contradiction(billed.get(evidence.reading), reading)
+        bad = verdict if isinstance(verdict, Bad) else taker.correct(billed, verdict.number, reading)
+        if bad is None:
+            return
     if bad is not None or occupancy is None:
         taker.hold_interval(evidence, bad or Bad("unoccupied", "no account occupies the supply point"))
         return
@@ -204,6 +209,19 @@ class _Taker:
             recorded_at=self.draft.recorded_at,
         )
         self._append(fact, after)
+
+    def correct(self, billed: BilledHistory, number: int, reading: IntervalReading) -> Bad | None:
+        """Draft the correction of a billed interval; say why where what was billed since cannot be rated again."""
+        metering, draft = self.metering, self.draft
+        prices = draft.snapshot.prices_of(self.supply)
+        fact = correcting.Correcting(
+            self.supply.code, reading, self.source, metering.state, prices, draft.recorded_at
+        ).corrected(billed, number)
+        if isinstance(fact, Bad):
+            return fact
+        self._append(fact, fact.state)
+        billed.version = metering.version
+        return None
 
     def hold(self, evidence: _Evidence, bad: Bad, *, since: datetime) -> None:
         """Draft a held register reading, or count it where an episode is open that covers it."""

@@ -23,7 +23,7 @@ def debit_postings(*, account: str, lines: Iterable[Line]) -> list[Posting]:
 
 
 def correction_postings(lines: Iterable[Difference]) -> list[Posting]:
-    """Book what a correction changes: each account pays its difference, or gets it back, as the debits were booked."""
+    """Book what a correction changes: each account pays its difference or gets it back, by the debits' codes."""
     owed: dict[str, int] = {}
     totals: dict[str, int] = {}
     for line in lines:

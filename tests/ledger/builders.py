@@ -9,7 +9,11 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from ledger.domain.meter import ReadingHeld, Source, UsageDebited
+import msgspec
+
+from ledger.domain import intervals
+from ledger.domain.billed import BilledHistory
+from ledger.domain.meter import ReadingHeld, Source, UsageCorrected, UsageDebited
 from ledger.domain.metering import Draft, Metering, take_interval, take_register
 from ledger.domain.snapshot import PricingSnapshot
 from ledger.domain.supply import MeterInstalled, Supply, SupplyOccupied, SupplyRegistered, TermsAssigned
@@ -101,6 +105,18 @@ def assigned(supply: str = "room-1", *, at: datetime = MOVED_IN) -> TermsAssigne
     return TermsAssigned(supply=supply, tariff="flat", effective_from=at, recorded_at=MOVED_IN)
 
 
+def interval_of(between: tuple[float, float], kwh: Decimal | float, quality: Quality = "measured") -> IntervalReading:
+    """An interval reading of the household's meter, in minutes after moving in."""
+    return IntervalReading(
+        meter="room-1-m",
+        start=minutes(between[0]),
+        end=minutes(between[1]),
+        import_milliwh=milliwh(kwh),
+        quality=quality,
+        profile="nem12",
+    )
+
+
 @dataclass(slots=True)
 class Household:
     """A supply point with one meter, and the meter stream that its readings leave behind."""
@@ -150,25 +166,35 @@ class Household:
         *,
         between: tuple[float, float],
         published_at: float | None = None,
-        billed: dict[UUID, int] | None = None,
+        billed: BilledHistory | None = None,
+        quality: Quality = "measured",
     ) -> None:
         """Take in an interval reading of the meter."""
-        reading = IntervalReading(
-            meter="room-1-m",
-            start=minutes(between[0]),
-            end=minutes(between[1]),
-            import_milliwh=milliwh(kwh),
-            profile="nem12",
-        )
+        reading = interval_of(between, kwh, quality)
         source = self.source(max(between) if published_at is None else published_at)
         take_interval(self.draft, self.metering, self.supply, reading, source, billed)
+
+    def corrects(
+        self,
+        kwh: Decimal | float,
+        *,
+        between: tuple[float, float],
+        quality: Quality = "measured",
+        supersedes: UUID | None = None,
+        billed: BilledHistory | None = None,
+    ) -> None:
+        """Take in an interval reading that supersedes the one of its span, or another."""
+        reading = interval_of(between, kwh, quality)
+        reading = msgspec.structs.replace(reading, supersedes=supersedes or intervals.identity(reading))
+        history = billed or self.billed_intervals
+        take_interval(self.draft, self.metering, self.supply, reading, self.source(10**6), history)
 
     def source(self, at: float) -> Source:
         self.messages += 1
         return Source(0, self.messages, minutes(at), "edge-1", self.messages)
 
     @property
-    def facts(self) -> list[UsageDebited | ReadingHeld]:
+    def facts(self) -> list[UsageDebited | ReadingHeld | UsageCorrected]:
         return [event.fact for event in self.draft.events]
 
     @property
@@ -180,6 +206,10 @@ class Household:
         return [fact for fact in self.facts if isinstance(fact, ReadingHeld)]
 
     @property
+    def corrections(self) -> list[UsageCorrected]:
+        return [fact for fact in self.facts if isinstance(fact, UsageCorrected)]
+
+    @property
     def held_for(self) -> list[str]:
         """The reasons of the recorded holds, in order."""
         return [fact.reason for fact in self.holds]
@@ -189,9 +219,12 @@ class Household:
         return Decimal(sum(fact.usage_milliwh for fact in self.debits)).scaleb(-6)
 
     @property
-    def billed_intervals(self) -> dict[UUID, int]:
-        """What the store would look up: readings billed so far with their energies."""
-        return {fact.reading: fact.usage_milliwh for fact in self.debits}
+    def billed_intervals(self) -> BilledHistory:
+        """What the store would look up: all that was billed so far."""
+        history = BilledHistory()
+        for event in self.draft.events:
+            history.take(event.originator_version, event.fact)
+        return history
 
 
 def household(

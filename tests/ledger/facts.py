@@ -5,8 +5,8 @@ from uuid import UUID
 
 from ledger.domain.account import AccountCredited, AccountOpened
 from ledger.domain.event import Fact
-from ledger.domain.meter import Episode, MeterState, ReadingHeld, Source, UsageDebited
-from ledger.domain.postings import debit_postings, top_up_postings
+from ledger.domain.meter import Difference, Episode, MeterState, ReadingHeld, Source, UsageCorrected, UsageDebited
+from ledger.domain.postings import correction_postings, debit_postings, top_up_postings
 from ledger.domain.relay import LockCleared, LockSet, LowBalanceWarned, OrderConcluded, OrderIssued, WarningCleared
 from ledger.domain.site import SiteSettingsChanged
 from ledger.domain.supply import MeterInstalled, SupplyOccupied, SupplyRegistered, TermsAssigned
@@ -48,6 +48,40 @@ LINES = [
         version=2,
         tax=True,
         rule="13% of energy",
+    ),
+]
+DIFFERENCES = [
+    Difference(
+        account="room-1-a",
+        period="2026-02",
+        component="energy",
+        reversed_micros=617_000,
+        rerated_micros=555_300,
+        amount_micros=-61_700,
+        tariff="flat",
+        version=2,
+    ),
+    Difference(
+        account="room-1-a",
+        period="2026-02",
+        component="vat",
+        reversed_micros=80_210,
+        rerated_micros=72_189,
+        amount_micros=-8_021,
+        tariff="flat",
+        version=2,
+        tax=True,
+    ),
+    Difference(
+        account="room-1-b",
+        period="2026-03",
+        component="social",
+        reversed_micros=-5,
+        rerated_micros=0,
+        amount_micros=5,
+        tariff="flat",
+        version=2,
+        allowance=True,
     ),
 ]
 
@@ -112,6 +146,29 @@ FACTS: list[Fact] = [
         lines=LINES,
         amount_micros=697_210,
         postings=debit_postings(account="room-1-a", lines=LINES),
+        source=SOURCE,
+        state=STATE,
+        recorded_at=minutes(15.2),
+    ),
+    UsageCorrected(
+        supply="room-1",
+        account="room-1-a",
+        meter="room-1-m",
+        reading=READING,
+        debit_version=7,
+        started_at=MOVED_IN,
+        ended_at=minutes(15),
+        replaced_milliwh=1_000_000,
+        replaced_quality="estimated",
+        usage_milliwh=900_000,
+        quality="measured",
+        profile="nem12",
+        raw="300,20260302,0.9",
+        before=Counters("2026-02", 9_000_000, (("2026-01", 7),)),
+        rerated=12,
+        lines=DIFFERENCES,
+        amount_micros=-69_716,
+        postings=correction_postings(DIFFERENCES),
         source=SOURCE,
         state=STATE,
         recorded_at=minutes(15.2),
