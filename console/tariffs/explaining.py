@@ -9,7 +9,7 @@ from psycopg import Connection
 from console.errors import ConsoleError
 from console.tariffs.published import published_tariffs
 from console.tariffs.refolding import Refolded, refolded
-from ledger.domain.meter import UsageDebited
+from ledger.domain.meter import UsageCorrected, UsageDebited
 from ledger.domain.tariff import TariffPublished
 from ledger.store.log import read_log
 
@@ -20,22 +20,33 @@ class NoSuchDebit(ConsoleError):
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """A debit as it was booked, the tariff versions behind its lines, and the debit derived again."""
+    """A debit (or a correction) as it was booked, the versions behind its lines, and the same derived again."""
 
     position: int
-    debit: UsageDebited
+    fact: UsageDebited | UsageCorrected
     versions: tuple[TariffPublished, ...]
     again: Refolded
 
     @property
+    def amounts(self) -> dict[str, int]:
+        """What was booked, in micro-units per component; nothing of what came to nothing."""
+        totals: dict[str, int] = {}
+        for line in self.fact.lines:
+            totals[line.component] = totals.get(line.component, 0) + line.amount_micros
+        return {name: amount for name, amount in totals.items() if amount}
+
+    @property
     def differences(self) -> list[str]:
         """What comes out differently when the stream is folded from its first event; empty where all is equal."""
-        pairs = {
-            "the counters before": (self.debit.before, self.again.before),
-            "the counters after": (self.debit.state.counters, self.again.after),
-            "the lines": (self.debit.lines, self.again.lines),
+        if self.again.underivable:
+            return [self.again.underivable]
+        pairs: dict[str, tuple[object, object]] = {
+            "the counters after": (self.fact.state.counters, self.again.after),
+            "the amounts": (self.amounts, self.again.amounts),
         }
-        return [what for what, (booked, derived) in pairs.items() if booked != derived]
+        if isinstance(self.fact, UsageDebited):
+            pairs["the counters before"] = (self.fact.before, self.again.before)
+        return [f"{what} are not what was booked" for what, (booked, derived) in pairs.items() if booked != derived]
 
 
 def explained(connection: Connection[Any], *, account: str, position: int) -> Explained:
@@ -44,11 +55,12 @@ def explained(connection: Connection[Any], *, account: str, position: int) -> Ex
     if not found:
         raise NoSuchDebit(f"the ledger has no event at position {position}; take it from the journal")
     fact = found[0].fact
-    if not isinstance(fact, UsageDebited):
+    if not isinstance(fact, UsageDebited | UsageCorrected):
         raise NoSuchDebit(f"position {position} is no debit, it is a {fact.topic.partition('/')[0]!r}")
-    if fact.account != account:
-        raise NoSuchDebit(f"the debit at position {position} is of account {fact.account!r}, not of {account!r}")
-    again = refolded(connection, supply=fact.supply, upto=position)
+    payers = {fact.account} | {posting.account for posting in fact.postings if posting.account}
+    if account not in payers:
+        named = " and ".join(repr(payer) for payer in sorted(payers))
+        raise NoSuchDebit(f"the debit at position {position} is of account {named}, not of {account!r}")
     wanted = {(line.tariff, line.version) for line in fact.lines}
     versions = tuple(
         row
@@ -56,7 +68,7 @@ def explained(connection: Connection[Any], *, account: str, position: int) -> Ex
         for row in history.versions
         if (row.tariff, row.version) in wanted
     )
-    return Explained(position, fact, versions, again)
+    return Explained(position, fact, versions, refolded(connection, supply=fact.supply, upto=position))
 
 
 def fields_of(value: msgspec.Struct) -> dict[str, str]:

@@ -8,51 +8,58 @@ from rich.table import Table
 from console.tariffs.amounts import kwh_text, money_text
 from console.tariffs.explaining import Explained, fields_of
 from console.tariffs.showing import lines_table, wide_console
+from ledger.domain.meter import UsageCorrected, UsageDebited
 
 
 def show_explained(found: Explained) -> None:
     """Print evidence, registers, counters, lines with their rules, postings, and all of it derived again."""
     console = wide_console()
-    debit = found.debit
-    console.print(
-        f"[bold]Debit {found.position}: {money_text(debit.amount_micros)} to account {debit.account}[/bold]"
-    )
+    fact = found.fact
+    word = "Debit" if isinstance(fact, UsageDebited) else "Correction"
+    console.print(f"[bold]{word} {found.position}: {money_text(fact.amount_micros)} to account {fact.account}[/bold]")
     _section(console, "Evidence", _evidence(found))
-    _section(console, "Registers", _registers(found))
+    _section(console, "Usage", _usage(fact))
     _section(console, "Tariff", _tariffs(found))
     _counters(console, found)
-    console.print("\n[bold]Lines[/bold]")
-    console.print(lines_table(debit.lines))
+    if isinstance(fact, UsageDebited):
+        console.print("\n[bold]Lines[/bold]")
+        console.print(lines_table(fact.lines))
+    else:
+        console.print(f"\n[bold]Differences[/bold] ({fact.rerated} debits rated again)")
+        console.print(_differences(fact))
     console.print("\n[bold]Postings[/bold] (debits are positive; they sum to zero)")
-    postings = Table(box=None, pad_edge=False, show_header=False)
-    postings.add_column()
-    postings.add_column()
-    postings.add_column(justify="right")
-    for posting in debit.postings:
+    postings = _plain_table("", "", "")
+    for posting in fact.postings:
         postings.add_row(posting.code, posting.account, money_text(posting.amount_micros))
     console.print(postings)
     console.print(f"\n[bold]Derived again[/bold] from the first of {found.again.events} events: {_verdict(found)}")
 
 
 def _evidence(found: Explained) -> Mapping[str, str]:
-    debit, source = found.debit, found.debit.source
+    fact, source = found.fact, found.fact.source
     return {
-        "supply point": debit.supply,
-        "meter": f"{debit.meter} (profile {debit.profile or '-'})",
-        "reading": f"{debit.reading}, quality {debit.quality}",
-        "raw words": debit.raw or "-",
+        "supply point": fact.supply,
+        "meter": f"{fact.meter} (profile {fact.profile or '-'})",
+        "reading": f"{fact.reading}, quality {fact.quality}",
+        "raw words": fact.raw or "-",
         "message": f"collector {source.collector}, sequence {source.sequence};"
         f" partition {source.partition}, offset {source.message_offset}, {source.published_at.isoformat()}",
-        "recorded": debit.recorded_at.isoformat(),
+        "recorded": fact.recorded_at.isoformat(),
     }
 
 
-def _registers(found: Explained) -> Mapping[str, str]:
-    debit = found.debit
-    rows = {"from": debit.started_at.isoformat(), "to": debit.ended_at.isoformat()}
-    for name, milliwh in (("opening", debit.opening_milliwh), ("closing", debit.closing_milliwh)):
-        rows[name] = "none: the meter gives intervals" if milliwh is None else f"{kwh_text(milliwh)} kWh"
-    return {**rows, "used": f"{kwh_text(debit.usage_milliwh)} kWh"}
+def _usage(fact: UsageDebited | UsageCorrected) -> Mapping[str, str]:
+    rows = {"from": fact.started_at.isoformat(), "to": fact.ended_at.isoformat()}
+    if isinstance(fact, UsageCorrected):
+        replaced = f"{kwh_text(fact.replaced_milliwh)} kWh, quality {fact.replaced_quality}"
+        rows |= {"corrects": f"event {fact.debit_version} of the meter stream", "replaced": replaced}
+    else:
+        for name, milliwh in (
+            ("opening register", fact.opening_milliwh),
+            ("closing register", fact.closing_milliwh),
+        ):
+            rows[name] = "none: the meter gives intervals" if milliwh is None else f"{kwh_text(milliwh)} kWh"
+    return {**rows, "used": f"{kwh_text(fact.usage_milliwh)} kWh"}
 
 
 def _tariffs(found: Explained) -> Mapping[str, str]:
@@ -64,12 +71,29 @@ def _tariffs(found: Explained) -> Mapping[str, str]:
 
 def _counters(console: Console, found: Explained) -> None:
     table = Table("counter", "before", "after", "after, derived again", box=None, pad_edge=False)
-    before, after = fields_of(found.debit.before), fields_of(found.debit.state.counters)
+    before, after = fields_of(found.fact.before), fields_of(found.fact.state.counters)
     again = fields_of(found.again.after)
     for name in after:
-        table.add_row(name, before[name], after[name], again[name])
-    console.print("\n[bold]Counters[/bold] (energies in milliwatt-hours)")
+        if before[name] or after[name] or again[name]:
+            table.add_row(name, before[name], after[name], again[name])
+    what = "" if isinstance(found.fact, UsageDebited) else "; before: those of the corrected debit"
+    console.print(f"\n[bold]Counters[/bold] (energies in milliwatt-hours{what})")
     console.print(table)
+
+
+def _differences(fact: UsageCorrected) -> Table:
+    table = _plain_table("account", "period", "component", "was", "is now", "difference")
+    for line in fact.lines:
+        amounts = (line.reversed_micros, line.rerated_micros, line.amount_micros)
+        table.add_row(line.account, line.period, line.component, *(money_text(micros) for micros in amounts))
+    return table
+
+
+def _plain_table(*titles: str) -> Table:
+    table = Table(*titles, box=None, pad_edge=False, show_header=any(titles))
+    for column in table.columns[2 if len(titles) == 3 else 3 :]:
+        column.justify = "right"
+    return table
 
 
 def _section(console: Console, title: str, rows: Mapping[str, str]) -> None:
@@ -84,5 +108,5 @@ def _section(console: Console, title: str, rows: Mapping[str, str]) -> None:
 
 def _verdict(found: Explained) -> str:
     if not found.differences:
-        return "[green]equal[/green], counters and lines, to the milliwatt-hour and the micro-unit"
-    return f"[red]DIFFERENT[/red]: {', '.join(found.differences)} are not what was booked"
+        return "[green]equal[/green], counters and amounts, to the milliwatt-hour and the micro-unit"
+    return f"[red]DIFFERENT[/red]: {'; '.join(found.differences)}"

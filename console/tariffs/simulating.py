@@ -5,7 +5,7 @@ own. Debits of a year and a month before the span fill those counters first, so 
 that began earlier stand where they would have stood.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -14,11 +14,11 @@ from typing import Any
 from psycopg import Connection
 from psycopg.rows import tuple_row
 
-from ledger.domain.meter import UsageDebited
+from ledger.domain.meter import Difference, UsageCorrected, UsageDebited
 from ledger.domain.supply import SupplyOccupied
 from ledger.rating.bill import bill
 from ledger.rating.components import Allowance, CapacityCharge, DailyCharge, Minimum
-from ledger.rating.lines import Counters
+from ledger.rating.lines import Counters, Line
 from ledger.rating.rate import CompiledTariff
 from ledger.rating.usage import Usage
 from ledger.store.mapper import fact_of
@@ -30,7 +30,25 @@ _OCCUPIED = """
 SELECT topic, state FROM ledger.events
 WHERE topic NOT LIKE 'meter.%%' AND topic = %s ORDER BY notification_id
 """
-_DEBITS = "SELECT topic, state FROM ledger.events WHERE originator_id = %s AND topic = %s ORDER BY originator_version"
+_DEBITS = """
+SELECT originator_version, topic, state FROM ledger.events
+WHERE originator_id = %s AND topic = ANY(%s) ORDER BY originator_version
+"""
+
+
+@dataclass(slots=True)
+class _Recorded:
+    """A debit as it stands: its span, the energy in force, and all that was charged for it, per component."""
+
+    account: str
+    start: datetime
+    end: datetime
+    energy_milliwh: int
+    amounts: dict[str, int] = field(default_factory=dict)
+
+    def add(self, lines: Iterable[Line | Difference]) -> None:
+        for line in lines:
+            self.amounts[line.component] = self.amounts.get(line.component, 0) + line.amount_micros
 
 
 @dataclass(slots=True)
@@ -111,41 +129,41 @@ def simulate(
     simulation = Simulation(draft.tariff.currency, left_out(draft))
     for supply in supplies:
         counters: dict[str, Counters] = {}
-        for debit in _debits(connection, supply):
-            if (accounts and debit.account not in accounts) or not begin - _FILLS_COUNTERS < debit.ended_at <= end:
+        for span in _recorded(connection, supply).values():
+            if (accounts and span.account not in accounts) or not begin - _FILLS_COUNTERS < span.end <= end:
                 continue
-            _replay(simulation, draft, debit, counters, is_counted=debit.ended_at > begin)
+            usage = Usage(start=span.start, end=span.end, import_milliwh=span.energy_milliwh)
+            rated = bill(draft, [usage], counters=counters.get(span.account, Counters()), days=False)
+            counters[span.account] = rated.counters
+            if span.end > begin:
+                _count(simulation, span, rated.lines)
         yield simulation
 
 
-def _replay(
-    simulation: Simulation,
-    draft: CompiledTariff,
-    debit: UsageDebited,
-    counters: dict[str, Counters],
-    *,
-    is_counted: bool,
-) -> None:
-    usage = Usage(start=debit.started_at, end=debit.ended_at, import_milliwh=debit.usage_milliwh)
-    before = counters.get(debit.account, Counters())
-    rated = bill(draft, [usage], counters=before, days=False)
-    counters[debit.account] = rated.counters
-    if not is_counted:
-        return
+def _count(simulation: Simulation, span: _Recorded, lines: Sequence[Line]) -> None:
     simulation.debits += 1
-    row = simulation.accounts.setdefault(debit.account, AccountChange(debit.account))
-    row.energy_milliwh += debit.usage_milliwh
-    row.charged_micros += debit.amount_micros
-    row.draft_micros += sum(line.amount_micros for line in rated.lines)
-    for totals, lines in ((simulation.charged_components, debit.lines), (simulation.draft_components, rated.lines)):
-        for line in lines:
-            totals[line.component] = totals.get(line.component, 0) + line.amount_micros
+    row = simulation.accounts.setdefault(span.account, AccountChange(span.account))
+    row.energy_milliwh += span.energy_milliwh
+    row.charged_micros += sum(span.amounts.values())
+    row.draft_micros += sum(line.amount_micros for line in lines)
+    for name, micros in span.amounts.items():
+        simulation.charged_components[name] = simulation.charged_components.get(name, 0) + micros
+    for line in lines:
+        totals = simulation.draft_components
+        totals[line.component] = totals.get(line.component, 0) + line.amount_micros
 
 
-def _debits(connection: Connection[Any], supply: str) -> Iterator[UsageDebited]:
+def _recorded(connection: Connection[Any], supply: str) -> dict[int, _Recorded]:
+    """Return a supply point's debits by version; a correction counts with the debit that it corrects."""
+    spans: dict[int, _Recorded] = {}
     with connection.transaction(), connection.cursor("simulation", row_factory=tuple_row) as cursor:
-        cursor.execute(_DEBITS, (meter_stream(supply), UsageDebited.topic))
-        for topic, state in cursor:
+        cursor.execute(_DEBITS, (meter_stream(supply), [UsageDebited.topic, UsageCorrected.topic]))
+        for version, topic, state in cursor:
             fact = fact_of(topic, bytes(state))
             if isinstance(fact, UsageDebited):
-                yield fact
+                spans[version] = _Recorded(fact.account, fact.started_at, fact.ended_at, fact.usage_milliwh)
+                spans[version].add(fact.lines)
+            elif isinstance(fact, UsageCorrected):
+                spans[fact.debit_version].energy_milliwh = fact.usage_milliwh
+                spans[fact.debit_version].add(fact.lines)
+    return spans
