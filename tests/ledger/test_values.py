@@ -19,6 +19,9 @@ from ledger.values.money import (
     rounded_to_minor_unit,
 )
 
+# More digits than any context that rounds would keep.
+MANY_DIGITS = "1." + "0" * 200 + "1"
+
 whole = st.integers(min_value=-(10**35), max_value=10**35)
 
 
@@ -32,13 +35,13 @@ def test_money_survives_the_way_to_decimals_and_back(micros: int) -> None:
     assert micros_from_decimal(decimal_from_micros(micros)) == micros
 
 
-@pytest.mark.parametrize("text", ["0.0000001", "12.3456789", "1000000000000000000000.0000001", "1e-200"])
+@pytest.mark.parametrize("text", ["0.0000001", "12.3456789", "1000000000000000000000.0000001", "1e-200", MANY_DIGITS])
 def test_energy_finer_than_a_milliwatt_hour_is_refused_not_rounded(text: str) -> None:
     with pytest.raises(InvalidValue, match=r"finer than 0\.000001 kWh"):
         milliwh_from_kwh(Decimal(text))
 
 
-@pytest.mark.parametrize("text", ["0.0000001", "1000000000000000000000.0000001"])
+@pytest.mark.parametrize("text", ["0.0000001", "1000000000000000000000.0000001", MANY_DIGITS])
 def test_money_finer_than_a_micro_unit_is_refused_not_rounded(text: str) -> None:
     with pytest.raises(InvalidValue, match=r"finer than 0\.000001"):
         micros_from_decimal(Decimal(text))
