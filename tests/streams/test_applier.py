@@ -10,6 +10,7 @@ import psycopg
 import pytest
 from psycopg import Connection
 
+from ledger import wire
 from ledger.store.application import Ledger
 from ledger.store.gate import Gate
 from streams.applier import Applier, Stale
@@ -150,6 +151,19 @@ def test_a_sweep_published_again_at_a_new_offset_is_counted_and_acknowledged_but
     assert draft.debits == 0
     with psycopg.connect(estate.url()) as connection:
         assert connection.execute("SELECT sum(duplicates) FROM ledger.sweeps").fetchone() == (36,)
+    _check(estate, quiet)
+
+
+def test_a_sweep_before_whose_turn_it_is_waits_and_the_collector_is_told_where_the_ledger_is(
+    estate: Database, quiet: Database
+) -> None:
+    """The first sweep was lost: an acknowledgement of 0 makes the collector go back."""
+    third = messages_of_truth(TRUTH)[6]
+    applier = pricing_applier(_url(estate))
+    draft = applier.apply([_moved(third, by=-2)])
+    assert draft is not None
+    assert [wire.decode_ack(wire.encode(ack)).sequence for ack in draft.acks] == [0]
+    applier.apply([_moved(message, by=1 if message.key == b"c1" else 0) for message in messages_of_truth(TRUTH)])
     _check(estate, quiet)
 
 
