@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, TypeVar
 
 import faust
@@ -106,7 +107,8 @@ class Worker:
             topic_disable_leader=True,
             stream_wait_empty=False,
             store="memory://",
-            datadir=tempfile.mkdtemp(prefix="wattledger-faust-"),
+            # Faust wants one, but there are no tables to keep in it: nothing is ever written there.
+            datadir=str(Path(tempfile.gettempdir()) / "wattledger-faust"),
             web_enabled=False,
             key_serializer="raw",
             value_serializer="raw",
