@@ -23,11 +23,12 @@ The file::
 import re
 import tomllib
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from ledger.values.decimals import decimal_from_text
 from ledger.values.errors import InvalidValue
 
 # Components become codes of the books and of reports.
@@ -177,8 +178,8 @@ class _Reader:
         # A TOML float has lost its digits already, so prices are texts (or whole numbers).
         if isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool)):
             try:
-                number = Decimal(value)
-            except InvalidOperation:
+                number = decimal_from_text(str(value), what=place)
+            except InvalidValue:
                 number = Decimal("NaN")
             if number.is_finite() and 0 <= number <= _LARGEST and _exponent(number) >= _FINEST_EXPONENT:
                 return number
