@@ -87,9 +87,9 @@ def test_a_key_that_comes_with_other_content_is_a_conflict_that_names_it(
 @pytest.mark.parametrize(
     ("changed", "error", "told"),
     [
-        ({"amount_micros": 0}, InvalidValue, "amount 0 micro-units"),
-        ({"amount_micros": -1}, InvalidValue, "amount -1 micro-units"),
-        ({"amount_micros": MAX_TOP_UP_MICROS + 1}, InvalidValue, str(MAX_TOP_UP_MICROS)),
+        ({"amount_micros": 0}, InvalidValue, "amount 0.00 is not positive"),
+        ({"amount_micros": -1}, InvalidValue, "amount -0.000001 is not positive"),
+        ({"amount_micros": MAX_TOP_UP_MICROS + 1}, InvalidValue, "above 10000000.00, the most of one top-up"),
         ({"key": ""}, InvalidValue, "new for each top-up"),
         ({"key": "k" * 201}, InvalidValue, "new for each top-up"),
         ({"key": "a\0b"}, InvalidValue, "printable"),

@@ -25,8 +25,9 @@ LATER = MOVED_IN + timedelta(days=30)
 NO_INSTANT = MOVED_IN.replace(tzinfo=None)
 
 
-def register(ledger: Ledger, supply: str = "room-1") -> int:
-    return register_supply(ledger, supply=supply, site="north", concentrator="c1", now=MOVED_IN)
+def register(ledger: Ledger, supply: str = "room-1", site: str = "north") -> int:
+    change_site_settings(ledger, site="north", effective_from=MOVED_IN, now=MOVED_IN)
+    return register_supply(ledger, supply=supply, site=site, concentrator="c1", now=MOVED_IN)
 
 
 def install(
@@ -68,6 +69,8 @@ Command = Callable[[Ledger], Any]
 
 REFUSED: list[tuple[str, Command, type[LedgerError], list[str]]] = [
     ("registering twice", register, Refused, ["'room-1'", "choose another code"]),
+    ("a site that nothing is known of", lambda it: register(it, "room-9", "south"), NotFound,
+     ["'south' has no settings", "wattledger site set south"]),
     ("a name for a code", lambda it: register(it, "Mrs. Li"), InvalidValue, ["'Mrs. Li'", "use 1 to 64 letters"]),
     ("a supply nobody registered", lambda it: install(it, "room-9", replace(METER, serial="m9")), NotFound,
      ["'room-9'", "register it first"]),
@@ -125,8 +128,8 @@ def test_installing_the_same_meter_again_returns_the_first_installation(
     ledger: Ledger, writer: Connection[Any]
 ) -> None:
     register(ledger)
-    assert install(ledger) == install(ledger) == 2
-    assert head_of(writer)[0] == 2
+    assert install(ledger) == install(ledger) == 3
+    assert head_of(writer)[0] == 3
 
 
 def test_one_meter_is_installed_at_one_supply_point_whoever_comes_first(
@@ -145,7 +148,7 @@ def test_one_meter_is_installed_at_one_supply_point_whoever_comes_first(
 
     with ThreadPoolExecutor(8) as threads:
         assert sorted(threads.map(attempt, supplies)) == ["installed"] + ["refused"] * 7
-    assert head_of(writer)[0] == 9
+    assert head_of(writer)[0] == 10
 
 
 def test_two_occupants_never_move_in_together(ledger: Ledger, writer: Connection[Any]) -> None:
@@ -221,7 +224,7 @@ def test_a_site_reconnects_in_a_mode_that_there_is(ledger: Ledger, writer: Conne
         "site": "north", "reconnection": "automatic", "warning_balance_micros": 5, "effective_from": MOVED_IN,
         "now": MOVED_IN,
     }  # fmt: skip
-    assert change_site_settings(ledger, **settings) == 1
+    assert change_site_settings(ledger, **settings).position == 1
     for wrong in ({"reconnection": "sometimes"}, {"site": "a b"}, {"effective_from": NO_INSTANT}):
         with pytest.raises(InvalidValue):
             change_site_settings(ledger, **(settings | wrong))
