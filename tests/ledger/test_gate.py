@@ -27,7 +27,7 @@ def debits(number: int, *, stream: UUID | None = None, first: int = 1) -> list[S
 
 
 def _stored(topic: str, number: int, stream: UUID, first: int = 1) -> list[StoredEvent]:
-    (fact,) = [fact for fact in facts.FACTS if fact.topic == topic]
+    fact = next(fact for fact in facts.FACTS if fact.topic == topic)
     row = stored(Event(stream, 1, fact))
     return [StoredEvent(stream, version, row.topic, row.state) for version in range(first, first + number)]
 
