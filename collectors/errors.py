@@ -17,6 +17,10 @@ class DecodeError(CollectorError):
     """Words that a device answered are not what its profile says they are: a gap, never a number."""
 
 
+class Unsendable(CollectorError):
+    """A message of ours could not be read by the ledger; it is neither kept nor sent."""
+
+
 class RequestFailed(CollectorError):
     """A Modbus request brought no usable answer; `reason` is a short stable code for metrics."""
 

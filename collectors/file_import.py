@@ -11,6 +11,7 @@ from collectors.errors import LinkLost, NotAcknowledged
 from collectors.kafka import Link, open_link
 from collectors.metrics import CollectorMetrics
 from collectors.publish import Publisher
+from collectors.sendable import message_of
 from collectors.settings import KafkaSettings, PublishSettings
 from collectors.side_by_side import end, first_to_fail, uncancelled
 from collectors.spool import Spooled
@@ -42,7 +43,7 @@ class _Sweeps:
         self._mutex = threading.Lock()
         self._messages: dict[str, dict[int, bytes]] = {}
         for sweep in sweeps:
-            self._messages.setdefault(sweep.concentrator, {})[sweep.sequence] = wire.encode(sweep)
+            self._messages.setdefault(sweep.concentrator, {})[sweep.sequence] = message_of(sweep)
         self._last = {concentrator: max(messages) for concentrator, messages in self._messages.items()}
 
     @property
@@ -129,7 +130,8 @@ async def publish_import(
     """Publish an import's sweeps, all of one collector, and return when the ledger has acknowledged every one.
 
     `already_applied` says per concentrator up to which sequence the ledger has this import; those are not sent.
-    Raises NotAcknowledged when that takes longer than `timeout_s`; to run the import again is safe then.
+    Raises NotAcknowledged when that takes longer than `timeout_s`; to run the import again is safe then. Raises
+    Unsendable, and publishes nothing, where the ledger could not read one of the sweeps.
     """
     if not sweeps:
         return ImportOutcome(

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from collectors.errors import BadFile
-from collectors.nem12_lines import MILLIWH_PER_UNIT, Nem12Check
+from collectors.nem12_fields import MILLIWH_PER_UNIT, MOST_MILLIWH
+from collectors.nem12_lines import Nem12Check
 from ledger import wire
 
 if TYPE_CHECKING:
@@ -132,7 +133,12 @@ def _summed(
             if (start, end) not in reads:
                 problem = f"{nmi} {suffix} lacks the interval from {start} to {end} that its other E channels have"
                 raise BadFile(path=path, errors=[f"{problem}; ask for a complete file"])
-    return tuple(_interval(meter, span, {s: reads[span] for s, reads in by_suffix.items()}) for span in spans)
+    readings = tuple(_interval(meter, span, {s: reads[span] for s, reads in by_suffix.items()}) for span in spans)
+    for (start, _), reading in zip(spans, readings, strict=True):
+        if reading.import_milliwh > MOST_MILLIWH:
+            problem = f"{nmi} has {reading.import_milliwh} mWh from {start} in all its E channels"
+            raise BadFile(path=path, errors=[f"{problem}, more than one reading can carry; check their units"])
+    return readings
 
 
 def _interval(meter: str, span: tuple[datetime, datetime], parts: "Mapping[str, NemReading]") -> wire.IntervalReading:

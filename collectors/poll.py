@@ -3,13 +3,15 @@
 import asyncio
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import structlog
 
-from collectors.errors import SpoolError
+from collectors.errors import SpoolError, Unsendable
 from collectors.metrics import CollectorMetrics
+from collectors.sendable import message_of, sendable_part
+from collectors.site import Concentrator
 from collectors.spool import Spool, Spooled
-from collectors.sweep import Sweeper
 from ledger import wire
 
 log = structlog.get_logger(__name__)
@@ -18,11 +20,20 @@ log = structlog.get_logger(__name__)
 _FINAL_ATTEMPTS = 3
 
 
+class ReadsMeters(Protocol):
+    """What polls: a pass over one concentrator's meters."""
+
+    concentrator: Concentrator
+
+    async def sweep(self, *, all_meters: bool = False) -> list[wire.Reading]:
+        """Read the meters; the readings are in read order."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Poller:
     """Polls one concentrator on a fixed schedule until asked for its final sweep."""
 
-    sweeper: Sweeper
+    sweeper: ReadsMeters
     spool: Spool
     collector: str
     interval_s: float
@@ -60,19 +71,36 @@ class Poller:
         concentrator = self.sweeper.concentrator.id
         with self.metrics.poll_seconds.labels(concentrator).time():
             readings = await self.sweeper.sweep(all_meters=all_meters)
+        kept = 0
         if readings:
             try:
-                await asyncio.to_thread(self._keep, concentrator, readings)
+                kept = await asyncio.to_thread(self._keep, concentrator, readings)
             except SpoolError as error:
                 # Cumulative registers: what this sweep would have said, the next one says too.
                 self.metrics.read_failures.labels(concentrator, "spool").inc(len(readings))
                 log.error("sweep not kept", concentrator=concentrator, error=str(error))
-                return 0
+        if kept:
             self.metrics.sweeps_spooled.labels(concentrator).inc()
             self.spooled.set()
-        return len(readings)
+        return kept
 
-    def _keep(self, concentrator: str, readings: list[wire.Reading]) -> None:
+    def _keep(self, concentrator: str, readings: list[wire.Reading]) -> int:
+        """Put a sweep into the spool, less what the ledger could not read; returns how many readings it has."""
         sequence = self.spool.next_sequence(concentrator)
         sweep = wire.Sweep(concentrator=concentrator, collector=self.collector, sequence=sequence, readings=readings)
-        self.spool.append(Spooled(concentrator=concentrator, sequence=sequence, message=wire.encode(sweep)))
+        try:
+            message = message_of(sweep)
+        except Unsendable:
+            sweep = self._less_unsendable(sweep)
+            if not sweep.readings:
+                return 0
+            message = message_of(sweep)
+        self.spool.append(Spooled(concentrator=concentrator, sequence=sequence, message=message))
+        return len(sweep.readings)
+
+    def _less_unsendable(self, sweep: wire.Sweep) -> wire.Sweep:
+        sendable, dropped = sendable_part(sweep)
+        self.metrics.read_failures.labels(sweep.concentrator, "unsendable").inc(len(dropped))
+        for reading in dropped:
+            log.error("reading dropped", concentrator=sweep.concentrator, meter=reading.meter, error=reading.problem)
+        return sendable

@@ -18,7 +18,8 @@
     unit = 1
     supply = "S1"
     profile = "acrel_ddsy1352"
-    time_of_use = false         # true: the time-of-use registers go into `periods`, by which such a supply is billed
+    time_of_use = false         # true: the time-of-use registers go into the readings' `periods`; the ledger passes
+                                # over those today and bills by the total
 
 Only the ids, host, serial, unit and supply are required; the other values above are the defaults (port 502).
 """
@@ -75,7 +76,7 @@ def read_site(path: Path) -> Site:
     root = read_file(path)
     collector = root.table("collector")
     site = Site(
-        collector=collector.text("id", remedy="name this collector, such as edge-1"),
+        collector=collector.code("id", remedy="name this collector, such as edge-1"),
         poll_interval_s=collector.seconds("poll_interval_s", minimum=0.1, maximum=86_400, default=60.0),
         request_timeout_s=collector.seconds("request_timeout_s", minimum=0.05, maximum=60, default=1.0),
         request_retries=collector.integer("request_retries", minimum=0, maximum=5, default=1),
@@ -90,7 +91,7 @@ def read_site(path: Path) -> Site:
 
 def _concentrator(table: Table) -> Concentrator:
     return Concentrator(
-        id=table.text("id", remedy="name the concentrator; the ledger knows it by this name"),
+        id=table.code("id", remedy="name the concentrator as the ledger knows it"),
         host=table.text("host", remedy="give its host name or address"),
         port=table.integer("port", minimum=1, maximum=65_535, default=502),
         meters=tuple(_meter(meter) for meter in table.tables("meters")),
@@ -100,9 +101,9 @@ def _concentrator(table: Table) -> Concentrator:
 def _meter(table: Table) -> Meter:
     profile = table.choice("profile", among=profile_names(), default=DEFAULT_PROFILE)
     return Meter(
-        serial=table.text("serial", remedy="give the meter's number as printed on it"),
+        serial=table.code("serial", remedy="give the meter's number as printed on it"),
         unit=table.integer("unit", minimum=1, maximum=247),
-        supply=table.text("supply", remedy="give the supply point's code as the ledger knows it"),
+        supply=table.code("supply", remedy="give the supply point's code as the ledger knows it"),
         profile=_loaded(table, profile),
         time_of_use=table.flag("time_of_use", default=False),
     )

@@ -144,13 +144,15 @@ def blocks(profile: Profile) -> list[tuple[EnergyRegister, ...]]:
 def _reading(meter: Meter, words: Words, *, read_at: datetime) -> Reading:
     profile = meter.profile
     periods = {r.name: milliwh(words[r], register=r) for r in profile.periods if r in words}
-    return Reading(
-        register=RegisterReading(
-            meter=meter.serial,
-            read_at=read_at,
-            import_milliwh=milliwh(words[profile.total], register=profile.total),
-            periods=periods if meter.time_of_use else None,
-            profile=profile.name,
-            raw=hex_of([word for register in profile.energy_registers for word in words.get(register, ())]),
-        )
+    register = RegisterReading(
+        meter=meter.serial,
+        read_at=read_at,
+        import_milliwh=milliwh(words[profile.total], register=profile.total),
+        periods=periods if meter.time_of_use else None,
+        profile=profile.name,
+        raw=hex_of([word for register in profile.energy_registers for word in words.get(register, ())]),
     )
+    try:
+        return Reading(register=register)
+    except ValueError as error:
+        raise DecodeError(f"{error}; set this machine's clock") from None

@@ -1,5 +1,6 @@
 """Reading TOML files so that every error is found at once, each with its place and its remedy."""
 
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,6 +9,10 @@ from typing import TypeVar
 from collectors.errors import BadFile
 
 T = TypeVar("T")
+
+# What the ledger takes for a code (a test compares them): by these names it knows what a site file speaks of, and
+# they are short enough for the wire, so that no sweep can become a dead letter that blocks those after it.
+_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,63}")
 
 
 class Table:
@@ -37,6 +42,14 @@ class Table:
         """Return a text that is not empty."""
         value = self._value(key, default, remedy)
         if not isinstance(value, str) or not value.strip():
+            return self._wrong(key, value, remedy, "")
+        return value
+
+    def code(self, key: str, *, remedy: str) -> str:
+        """Return a name that the ledger takes for a code; `remedy` says what to name."""
+        remedy = f"{remedy}, in 1 to 64 letters, digits or . _ : / - (begin with a letter or digit)"
+        value = self._value(key, None, remedy)
+        if not isinstance(value, str) or not _CODE.fullmatch(value):
             return self._wrong(key, value, remedy, "")
         return value
 

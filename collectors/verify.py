@@ -8,7 +8,7 @@ from collectors.site import Concentrator, Meter
 from ledger import wire
 from ledger.values.signing import OrderVerifier
 
-# Two clocks kept by NTP differ by milliseconds; beyond this ours is behind, and expiry means nothing.
+# Two clocks kept by NTP differ by milliseconds; beyond this one of them is wrong, and expiry means nothing.
 _CLOCK_TOLERANCE = timedelta(seconds=2)
 
 
@@ -74,7 +74,7 @@ class OrderDesk:
         if order.action == "open" and newest is not None and now < newest - _CLOCK_TOLERANCE:
             return Answer(
                 outcome="refused",
-                detail=f"clock: {now.isoformat()} here is before {newest.isoformat()}, signed already; set the clock",
+                detail=_clocks(now, newest),
             )
         if now >= order.expires_at:
             return Answer(
@@ -93,3 +93,11 @@ class OrderDesk:
                 if (concentrator.id, meter.supply, meter.serial) == (order.concentrator, order.supply, order.meter):
                     return meter
         return None
+
+
+def _clocks(now: datetime, newest: datetime) -> str:
+    """Name both clocks: which of them is wrong cannot be told from here."""
+    return (
+        f"clock: {now.isoformat()} at the edge, {newest.isoformat()} in the newest order signed; they differ by"
+        f" {(newest - now).total_seconds():.0f} s, check both"
+    )

@@ -3,6 +3,7 @@
 import importlib
 import pkgutil
 import sys
+from typing import NoReturn
 
 import typer
 
@@ -33,11 +34,19 @@ def main() -> None:
     """Run the command line; an error of ours is one red message and exit code 2, anything else is a defect."""
     try:
         make_app()()
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] in _OUR_PACKAGES:
+            raise
+        _fail(f"{error.name} is not installed: this command is a server's; install 'wattledger[server]'")
     except Exception as error:
         if not _is_ours(error):
             raise
-        typer.secho(f"wattledger: {error}", fg=typer.colors.RED, err=True)
-        sys.exit(2)
+        _fail(str(error))
+
+
+def _fail(message: str) -> NoReturn:
+    typer.secho(f"wattledger: {message}", fg=typer.colors.RED, err=True)
+    sys.exit(2)
 
 
 def _is_ours(error: Exception) -> bool:

@@ -53,7 +53,13 @@ def bootstrap_servers(environ: Mapping[str, str]) -> str:
 @contextmanager
 def opened_ledger(environ: Mapping[str, str]) -> Iterator[Ledger]:
     """Open the ledger for use cases; raises NotReachable where it does not answer."""
-    ledger = Ledger(url=database_url(environ, role="wattledger_writer"))
+    url = database_url(environ, role="wattledger_writer")
+    try:
+        # The library's pool would wait for half a minute before it says so.
+        psycopg.connect(url, connect_timeout=5).close()
+    except psycopg.Error as error:
+        raise NotReachable(f"the ledger does not answer: {str(error).strip()}") from error
+    ledger = Ledger(url=url)
     try:
         yield ledger
     except PersistenceError as error:

@@ -1,17 +1,27 @@
 """From a meter's profile, which the edge knows, to the facts that the ledger keeps of its installation."""
 
 from collectors.nem12 import PROFILE as NEM12
-from collectors.profile import load_profile
+from collectors.profile import load_profile, profile_names
+from console.errors import ConsoleError
 from ledger.usecases.supplies import MeterFacts
+
+
+class UnknownProfile(ConsoleError):
+    """A meter's profile is not one of those that come with Wattledger."""
 
 
 def meter_facts(*, serial: str, profile: str, max_power_w: int) -> MeterFacts:
     """Return a meter's facts: its register's rollover and step as its profile says, none for interval files.
 
-    Raises the collectors' BadFile for a profile that is not known, naming those that are.
+    Raises UnknownProfile for a profile that is not known, naming those that are.
     """
     if profile == NEM12:
         return MeterFacts(serial=serial, profile=profile, max_power_w=max_power_w, measures="interval")
+    if profile not in profile_names():
+        raise UnknownProfile(
+            f"profile {profile!r} is not known; use one of {', '.join(profile_names())} for a meter on a"
+            f" concentrator, or {NEM12} for one that interval files are imported for"
+        )
     total = load_profile(profile).total
     return MeterFacts(
         serial=serial,

@@ -46,6 +46,7 @@ class Stack:
         self.health_ports: dict[str, int] = {}
         self._broker: EmbeddedBroker | None = None
         self._signing_key = ""
+        self._has_left_word = False
         self.public_key_hex = ""  # what collectors verify relay orders with
 
     def __enter__(self) -> "Stack":
@@ -127,7 +128,8 @@ class Stack:
 
     def stop(self) -> None:
         """Stop everything, the last started first."""
-        forget_running(self.settings.directory)
+        if self._has_left_word:
+            forget_running(self.settings.directory)
         self.supervisor.stop()
 
     def _start_postgres(self) -> None:
@@ -167,6 +169,7 @@ class Stack:
         self._announce(f"topics ready ({len(created)} created)")
         if self.settings.database_url is None:
             Running(self._owner_url, self.bootstrap).write(self.settings.directory)
+            self._has_left_word = True
 
 
 def _asked_cluster_id(bootstrap: str) -> str:

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from console.errors import ConsoleError
@@ -35,6 +36,8 @@ class TopicLayout:
             "cleanup.policy": "delete",
             "retention.ms": str(self.retention_days * 86_400_000),
             "retention.bytes": "-1",
+            # A reading's time is judged against its message's: that must be the broker's, not the collector's own.
+            "message.timestamp.type": "LogAppendTime",
             # An acknowledged message is on every copy but one, so losing a broker loses nothing.
             "min.insync.replicas": str(max(1, self.replication - 1)),
         }
@@ -64,6 +67,7 @@ async def _created(bootstrap: str, layout: TopicLayout) -> list[str]:
         await client.start()
         created = await _create_missing(client, layout)
         await _check_partitions(client, layout)
+        await _check_timestamps(client)
     except (KafkaError, OSError) as error:
         raise TopicsFailed(f"the topics cannot be created at {bootstrap}: {error}") from error
     finally:
@@ -87,6 +91,21 @@ async def _create_missing(client: AIOKafkaAdminClient, layout: TopicLayout) -> l
             raise TopicsFailed(f"topic {name} cannot be created: {for_code(code).__name__}: {message}")
         created.append(str(name))
     return created
+
+
+async def _check_timestamps(client: AIOKafkaAdminClient) -> None:
+    """The times of messages judge the times of readings: a topic that takes the producer's word is refused."""
+    wanted = ("message.timestamp.type", "LogAppendTime")
+    for name in TOPICS:
+        (response,) = await client.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name)])
+        for _error, _message, _type, topic, entries in response.resources:
+            found = {entry[0]: entry[1] for entry in entries}.get(wanted[0])
+            if found != wanted[1]:
+                raise TopicsFailed(
+                    f"topic {topic} has {wanted[0]}={found} where {wanted[1]} is wanted; set it with"
+                    f" `kafka-configs.sh --alter --entity-type topics --entity-name {topic} --add-config"
+                    f" {wanted[0]}={wanted[1]}`"
+                )
 
 
 async def _check_partitions(client: AIOKafkaAdminClient, layout: TopicLayout) -> None:

@@ -123,7 +123,7 @@ class SweepAck(msgspec.Struct, frozen=True, kw_only=True):
     schema: int = SCHEMA
     concentrator: Name
     collector: Name
-    sequence: SequenceNumber
+    sequence: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]  # 0: none applied yet
 
 
 class RelayCommand(msgspec.Struct, frozen=True, kw_only=True):

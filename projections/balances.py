@@ -21,6 +21,7 @@ class Movement:
     """What a batch does to an account; amounts in micro-units, both sides without sign."""
 
     site: str = ""
+    currency: str = ""
     debited_micros: int = 0
     credited_micros: int = 0
     usage_milliwh: int = 0
@@ -66,6 +67,7 @@ def _count(movements: dict[str, Movement], fact: Fact) -> None:
     match fact:
         case AccountOpened():
             movements[fact.account].site = fact.site
+            movements[fact.account].currency = fact.currency
         case UsageDebited():
             movements[fact.account].debits += 1
             movements[fact.account].usage_milliwh += fact.usage_milliwh
@@ -77,13 +79,15 @@ def _count(movements: dict[str, Movement], fact: Fact) -> None:
 
 _UPSERT = SQL("""
 INSERT INTO {schema}.balances AS b
-    (account, site, balance, debited, credited, usage_milliwh, debits, top_ups, position)
+    (account, site, balance, debited, credited, usage_milliwh, debits, top_ups, position, currency)
 SELECT account, site, (credited - debited) * 0.000001, debited * 0.000001, credited * 0.000001,
-       usage, debits, top_ups, position
+       usage, debits, top_ups, position, currency
 FROM unnest(%s::text[], %s::text[], %s::numeric[], %s::numeric[], %s::numeric[], %s::bigint[], %s::bigint[],
-            %s::bigint[]) AS n (account, site, debited, credited, usage, debits, top_ups, position)
+            %s::bigint[], %s::text[])
+    AS n (account, site, debited, credited, usage, debits, top_ups, position, currency)
 ON CONFLICT (account) DO UPDATE SET
     site = CASE WHEN b.site = '' THEN excluded.site ELSE b.site END,
+    currency = CASE WHEN b.currency = '' THEN excluded.currency ELSE b.currency END,
     balance = b.balance + excluded.balance,
     debited = b.debited + excluded.debited,
     credited = b.credited + excluded.credited,
@@ -111,6 +115,7 @@ def project(cursor: Cursor[Any], events: Sequence[Logged], schema: str) -> None:
             [row.debits for row in rows],
             [row.top_ups for row in rows],
             [row.position for row in rows],
+            [row.currency for row in rows],
         ),
     )
 

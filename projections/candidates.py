@@ -8,7 +8,8 @@ from typing import Any
 
 from psycopg import Connection
 
-from projections.decide import FIRST_RETRY, LONGEST_RETRY, RETRIED
+from ledger.domain.relay import CONSENT_LASTS, UNDONE
+from projections.decide import FIRST_RETRY, LONGEST_RETRY
 
 _CANDIDATES = """
 SELECT s.supply
@@ -28,9 +29,11 @@ WHERE s.supply > %(after)s AND s.meter <> '' AND (
     OR s.measures = 'register' AND (
         (b.balance <= 0) <> coalesce('credit' = ANY (r.locks), false)
         OR cardinality(r.locks) > 0 AND r.desired = 'closed'
-        OR cardinality(r.locks) = 0 AND r.desired = 'open' AND x.reconnection = 'automatic'
+        OR cardinality(r.locks) = 0 AND r.desired = 'open' AND (
+            x.reconnection = 'automatic' OR r.consented_at > %(now)s - %(consent_lasts)s
+        )
         OR (r.order_outcome = '' AND r.order_expires_at <= %(now)s
-            OR r.order_outcome = ANY (%(retried)s) AND r.order_readback <> r.desired)
+            OR r.order_outcome = ANY (%(undone)s) AND r.order_readback <> r.desired)
         AND r.order_issued_at + least(%(first)s * power(2, least(r.attempts - 1, 20)), %(longest)s) <= %(now)s
     )
 )
@@ -46,7 +49,8 @@ def candidates(connection: Connection[Any], *, now: datetime, after: str, limit:
             "now": now,
             "after": after,
             "limit": limit,
-            "retried": sorted(RETRIED),
+            "undone": sorted(UNDONE),
+            "consent_lasts": CONSENT_LASTS,
             "first": FIRST_RETRY,
             "longest": LONGEST_RETRY,
         },

@@ -21,10 +21,12 @@ from projections.candidates import candidates
 from projections.decide import decide
 from projections.metrics import ControlMetrics, served
 from projections.order import OrderBook
+from projections.pace import Pace
 from projections.picture import Picture, TooFarBehind
-from projections.process import Work, keep_working, stop_on_signals
+from projections.process import Work, database_now, keep_working, stop_on_signals
 from projections.project import CHANNEL
 from projections.settings import read_control_settings
+from projections.undecided import NO_SETTINGS, undecided
 
 log = structlog.get_logger(__name__)
 
@@ -37,32 +39,48 @@ READ_IN_GATE = 1_000
 TRIES = 5
 
 _IDLE_S = 1.0
+_COUNT_UNDECIDED_EVERY_S = 10.0
 
 
 @dataclass(slots=True)
 class Control:
-    """Decides page by page of candidates; `now` is the process's clock."""
+    """Decides page by page of candidates.
+
+    `now` is PostgreSQL's clock: orders dated by a host that runs ahead would be refused at an edge that does not.
+    """
 
     orders: OrderBook
     metrics: ControlMetrics = field(default_factory=ControlMetrics)
-    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    now: Callable[[Connection[Any]], datetime] = database_now
+    host_now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    undecided: Pace = field(default_factory=lambda: Pace(_COUNT_UNDECIDED_EVERY_S))
     page: int = SUPPLIES_AT_ONCE
     read_in_gate: int = READ_IN_GATE
     after: str = ""
+    without_settings: int = 0
 
     def begin(self, _connection: Connection[Any]) -> None:
         """Begin with the first supply."""
         self.after = ""
+        self.undecided.due_at_s = float("-inf")
 
     def turn(self, connection: Connection[Any]) -> bool:
         """Decide on the next page of candidates; tell whether there may be another."""
-        now = self.now()
+        now = self._told_time(connection)
+        if self.undecided.is_due():
+            self._count_undecided(connection, now)
         supplies = candidates(connection, now=now, after=self.after, limit=self.page)
         is_full = len(supplies) == self.page
         self.after = supplies[-1] if is_full else ""
         if supplies:
             self._observe(connection, self.decided(connection, supplies, now=now), now)
         return is_full
+
+    def elected(self, is_leader: bool) -> None:
+        """Take note of whether this control decides; one that stands by tells nothing of supplies."""
+        self.metrics.is_leader.set(int(is_leader))
+        if not is_leader:
+            self.metrics.undecided.clear()
 
     def decided(self, connection: Connection[Any], supplies: Sequence[str], *, now: datetime) -> list[Event]:
         """Decide on these supplies at the ledger's head and return what was appended."""
@@ -90,6 +108,22 @@ class Control:
         for situation in seen.situations(now=now):
             events += self.orders.events_of(situation, decide(situation, now=now), now=now)
         return events
+
+    def _told_time(self, connection: Connection[Any]) -> datetime:
+        """Return the time, and take note of how far this host's clock is from it."""
+        before = self.host_now()
+        now = self.now(connection)
+        middle = before + (self.host_now() - before) / 2
+        self.metrics.clock_skew_seconds.set((middle - now).total_seconds())
+        return now
+
+    def _count_undecided(self, connection: Connection[Any], now: datetime) -> None:
+        counts = undecided(connection, now=now)
+        for reason, count in counts.items():
+            self.metrics.undecided.labels(reason=reason).set(count)
+        if counts[NO_SETTINGS] != self.without_settings:
+            self.without_settings = counts[NO_SETTINGS]
+            log.warning("supplies on sites without settings in force", supplies=self.without_settings)
 
     def _put_off(self, reason: str, detail: str) -> list[Event]:
         self.metrics.put_off.labels(reason=reason).inc()
@@ -121,7 +155,7 @@ def work_of(control: Control) -> Work:
         idle_s=_IDLE_S,
         begin=control.begin,
         turn=control.turn,
-        elected=lambda is_leader: control.metrics.is_leader.set(int(is_leader)),
+        elected=control.elected,
     )
 
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from ledger.domain.event import Fact
-from ledger.domain.relay import LockCleared, LockSet, LowBalanceWarned, WarningCleared
+from ledger.domain.relay import UNDONE, LockCleared, LockSet, LowBalanceWarned, WarningCleared
 from ledger.domain.site import Reconnection
 from ledger.wire import RelayAction
 from projections.switching import Switching
@@ -18,10 +18,6 @@ CREDIT: Final = "credit"
 
 FIRST_RETRY = timedelta(seconds=10)
 LONGEST_RETRY = timedelta(minutes=15)
-
-# A newest order that the edge calls superseded means that the edge knows more than this ledger: no machine should
-# insist then, the relay stays as it is.
-RETRIED = frozenset({"failed", "expired", "refused"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +121,9 @@ def _order(situation: Situation, locks: frozenset[str], now: datetime) -> Order 
     elif situation.reconnection == "automatic":
         action = "close"
         reason = "topped-up" if CREDIT in relay.locks else "locks-clear"
+    elif situation.reconnection == "confirm" and relay.has_consent(now):
+        action = "close"
+        reason = "consented"
     else:
         # Closing needs a person's consent here; what was wanted stays wanted.
         return None
@@ -142,4 +141,4 @@ def _is_spent(switching: Switching, now: datetime) -> bool:
         return False
     if relay.order_outcome is None:
         return now >= relay.order.expires_at
-    return relay.order_outcome in RETRIED and switching.readback != relay.desired
+    return relay.order_outcome in UNDONE and switching.readback != relay.desired

@@ -34,6 +34,9 @@ class RunnerMetrics:
         self.batch_size = Histogram(
             "wattledger_projection_batch_size", "Events per batch", buckets=_BATCH_BUCKETS, registry=self.registry
         )
+        self.open_holds = Gauge(
+            "wattledger_open_holds", "Held readings whose episode is still open", registry=self.registry
+        )
         self.reading_to_balance_seconds = Histogram(
             "wattledger_reading_to_balance_seconds",
             "From a reading's publication to the balance that it changed",
@@ -56,6 +59,17 @@ class ControlMetrics:
             "wattledger_decisions_put_off",
             "Times that no decision was taken, by reason",
             ["reason"],
+            registry=self.registry,
+        )
+        self.undecided = Gauge(
+            "wattledger_supplies_undecided",
+            "Supplies that no decision is taken on, by what they lack",
+            ["reason"],
+            registry=self.registry,
+        )
+        self.clock_skew_seconds = Gauge(
+            "wattledger_clock_skew_seconds",
+            "This host's clock less PostgreSQL's, by which orders are dated",
             registry=self.registry,
         )
         self.top_up_to_order_seconds = Histogram(

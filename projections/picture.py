@@ -11,7 +11,7 @@ from psycopg.rows import tuple_row
 
 from ledger.domain import supply as supply_domain
 from ledger.domain.event import Fact
-from ledger.domain.site import SiteSettingsChanged
+from ledger.domain.site import SiteSettingsChanged, in_force
 from ledger.domain.supply import Supply
 from ledger.store.log import Logged, head_of, read_log
 from ledger.store.mapper import fact_of
@@ -73,7 +73,7 @@ class Picture:
         """Yield what there is to decide on; a supply without meter, occupant or settings is left alone."""
         for code, supply in sorted(self.supplies.items()):
             occupancy = supply.occupancy_at(now)
-            settings = _in_force(self.settings.get(supply.site, []), now)
+            settings = in_force(self.settings.get(supply.site, []), now)
             # An account that has only just moved in is not in the picture yet: next time.
             if (
                 supply.meter is None
@@ -110,12 +110,6 @@ class Picture:
             self.supplies[fact.supply] = supply_domain.evolve(self.supplies[fact.supply], fact)
         elif isinstance(fact, SiteSettingsChanged) and fact.site in self.settings:
             self.settings[fact.site].append(fact)
-
-
-def _in_force(settings: Sequence[SiteSettingsChanged], now: datetime) -> SiteSettingsChanged | None:
-    """Return the settings that took effect last; of two from the same instant, the one recorded later."""
-    begun = [row for row in settings if row.effective_from <= now]
-    return max(reversed(begun), key=lambda row: row.effective_from, default=None)
 
 
 def taken(connection: Connection[Any], *, supplies: Sequence[str], now: datetime) -> Picture:

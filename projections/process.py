@@ -4,6 +4,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from threading import Event
 from time import monotonic
 from types import FrameType
@@ -12,7 +13,7 @@ from typing import Any, LiteralString
 import psycopg
 import structlog
 from psycopg import Connection, errors
-from psycopg.rows import TupleRow
+from psycopg.rows import TupleRow, scalar_row
 from psycopg.sql import SQL, Identifier
 
 from ledger.store.log import await_news
@@ -59,6 +60,15 @@ def connect(url: str, *, name: str) -> Connection[TupleRow]:
         keepalives_count=4,
         tcp_user_timeout=30_000,
     )
+
+
+def database_now(connection: Connection[Any]) -> datetime:
+    """Return PostgreSQL's clock in UTC: one clock for all who date an order, whatever their hosts' say."""
+    with connection.cursor(row_factory=scalar_row) as cursor:
+        now = cursor.execute("SELECT clock_timestamp()").fetchone()
+    if not isinstance(now, datetime):
+        raise AssertionError(f"PostgreSQL's clock says {now!r}")
+    return now.astimezone(UTC)
 
 
 @contextmanager

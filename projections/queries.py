@@ -8,6 +8,13 @@ from typing import Any
 from psycopg import Connection
 from psycopg.rows import class_row, scalar_row, tuple_row
 
+from ledger.store.log import head_of
+from projections.errors import ProjectionsError
+
+
+class BeyondTheHead(ProjectionsError):
+    """The ledger has no such position yet."""
+
 
 @dataclass(frozen=True, slots=True)
 class Balance:
@@ -15,6 +22,7 @@ class Balance:
 
     account: str
     site: str
+    currency: str
     balance: Decimal
     debited: Decimal
     credited: Decimal
@@ -86,7 +94,7 @@ class Figures:
 
 
 _BALANCES = """
-SELECT account, site, balance, debited, credited, usage_milliwh, debits, top_ups
+SELECT account, site, currency, balance, debited, credited, usage_milliwh, debits, top_ups
 FROM projections.balances ORDER BY account
 """
 # The position in the same statement, so that it is that of these very rows.
@@ -139,6 +147,13 @@ def balances(connection: Connection[Any]) -> list[Balance]:
         return cursor.execute(_BALANCES).fetchall()
 
 
+def currencies(connection: Connection[Any]) -> tuple[str, ...]:
+    """Return the currencies of all accounts; amounts of the books are in these, and in one as a rule."""
+    with connection.cursor(row_factory=scalar_row) as cursor:
+        cursor.execute("SELECT DISTINCT currency FROM projections.balances WHERE currency <> '' ORDER BY currency")
+        return tuple(cursor.fetchall())
+
+
 def trial_balance(connection: Connection[Any]) -> TrialBalance:
     """Return the trial balance as the journal is projected, and the position that it is projected to."""
     with connection.cursor(row_factory=tuple_row) as cursor:
@@ -148,7 +163,13 @@ def trial_balance(connection: Connection[Any]) -> TrialBalance:
 
 
 def trial_balance_at(connection: Connection[Any], *, position: int) -> TrialBalance:
-    """Return the trial balance as it was at a ledger position, straight from the events' postings."""
+    """Return the trial balance as it was at a ledger position, straight from the events' postings.
+
+    Raises BeyondTheHead for a position that the ledger has not reached: it would be another one tomorrow.
+    """
+    head, _ = head_of(connection)
+    if position > head:
+        raise BeyondTheHead(f"position {position} is beyond the ledger's head, {head}; ask for one up to that")
     with connection.cursor(row_factory=tuple_row) as cursor:
         found = cursor.execute(_TRIAL_BALANCE_AT, (position,)).fetchall()
     return _balanced(position, [TrialRow(*row) for row in found])

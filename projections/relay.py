@@ -21,35 +21,38 @@ RELAY_FACTS = (
     domain.WarningCleared,
     domain.LockSet,
     domain.LockCleared,
+    domain.CloseConsented,
     domain.OrderIssued,
     domain.OrderConcluded,
 )
 
 # The newest order is read where it stands in the stream; the row keeps what queries need of it.
 _READ = SQL("""
-SELECT r.supply, r.version, r.desired, r.actual, r.locks, r.warned, r.order_outcome, r.order_readback, r.attempts,
-       r.disconnections, r.reconnections, e.topic, e.state
+SELECT r.supply, r.version, r.desired, r.actual, r.locks, r.warned, r.order_outcome, r.consented_at,
+       r.order_readback, r.attempts, r.disconnections, r.reconnections, e.topic, e.state
 FROM unnest(%s::text[], %s::uuid[]) AS s (supply, stream)
 JOIN {schema}.relay AS r ON r.supply = s.supply
 LEFT JOIN ledger.events AS e ON e.originator_id = s.stream AND e.originator_version = r.order_sequence
 """)
 _UPSERT = SQL("""
 INSERT INTO {schema}.relay (supply, version, desired, actual, locks, warned, order_sequence, order_outcome,
-    order_readback, order_issued_at, order_expires_at, attempts, disconnections, reconnections, position)
+    order_readback, order_issued_at, order_expires_at, attempts, disconnections, reconnections, consented_at,
+    position)
 SELECT supply, version, desired, actual, string_to_array(locks, ','), warned, order_sequence,
     order_outcome, order_readback, order_issued_at, order_expires_at, attempts, disconnections, reconnections,
-    position
+    consented_at, position
 FROM unnest(%s::text[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::boolean[], %s::bigint[], %s::text[],
-    %s::text[], %s::timestamptz[], %s::timestamptz[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])
+    %s::text[], %s::timestamptz[], %s::timestamptz[], %s::bigint[], %s::bigint[], %s::bigint[], %s::timestamptz[],
+    %s::bigint[])
     AS n (supply, version, desired, actual, locks, warned, order_sequence, order_outcome, order_readback,
-          order_issued_at, order_expires_at, attempts, disconnections, reconnections, position)
+          order_issued_at, order_expires_at, attempts, disconnections, reconnections, consented_at, position)
 ON CONFLICT (supply) DO UPDATE SET
     version = excluded.version, desired = excluded.desired, actual = excluded.actual, locks = excluded.locks,
     warned = excluded.warned, order_sequence = excluded.order_sequence, order_outcome = excluded.order_outcome,
     order_readback = excluded.order_readback, order_issued_at = excluded.order_issued_at,
     order_expires_at = excluded.order_expires_at,
     attempts = excluded.attempts, disconnections = excluded.disconnections,
-    reconnections = excluded.reconnections, position = excluded.position
+    reconnections = excluded.reconnections, consented_at = excluded.consented_at, position = excluded.position
 """)
 
 
@@ -65,7 +68,7 @@ def switchings(connection: Connection[Any], *, supplies: Iterable[str], schema: 
 
 
 def _switching(row: tuple[Any, ...]) -> Switching:
-    supply, version, desired, actual, locks, warned, outcome, *of_order, topic, state = row
+    supply, version, desired, actual, locks, warned, outcome, consented_at, *of_order, topic, state = row
     order: Fact | None = fact_of(topic, bytes(state)) if topic else None
     relay = Relay(
         supply=supply,
@@ -75,6 +78,7 @@ def _switching(row: tuple[Any, ...]) -> Switching:
         warned=warned,
         order=order if isinstance(order, OrderIssued) else None,
         order_outcome=outcome or None,
+        consented_at=consented_at,
         version=version,
     )
     return Switching(relay, *of_order)
@@ -111,6 +115,7 @@ def _row(switching: Switching, position: int) -> tuple[object, ...]:
         switching.attempts,
         switching.disconnections,
         switching.reconnections,
+        relay.consented_at,
         position,
     )
 

@@ -13,8 +13,10 @@ from ledger.domain.meter import UsageCorrected, UsageDebited
 from ledger.store.gate import CHANNEL
 from ledger.store.log import head_of
 from projections.catalogue import MODELS
+from projections.holds import open_hold_count
 from projections.metrics import RunnerMetrics, served
 from projections.model import ReadModel
+from projections.pace import Pace
 from projections.process import Work, keep_working, stop_on_signals
 from projections.project import Batch, Overtaken, project_next, register, tracked
 from projections.settings import read_runner_settings
@@ -28,6 +30,7 @@ _SMALLEST_BATCH = 100
 _LARGEST_BATCH = 5_000
 _TARGET_S = 0.5
 _IDLE_S = 0.5
+_COUNT_HOLDS_EVERY_S = 5.0
 
 
 def sized(limit: int, *, taken: int, elapsed_s: float) -> int:
@@ -47,6 +50,7 @@ class Runner:
     metrics: RunnerMetrics = field(default_factory=RunnerMetrics)
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     limit: int = 500
+    holds: Pace = field(default_factory=lambda: Pace(_COUNT_HOLDS_EVERY_S))
 
     def begin(self, connection: Connection[Any]) -> None:
         """Make sure that every read model is tracked."""
@@ -64,6 +68,8 @@ class Runner:
             self.limit = sized(self.limit, taken=len(batch.events), elapsed_s=monotonic() - began)
             self._observe(batch)
         self._observe_lag(connection)
+        if self.holds.is_due():
+            self.metrics.open_holds.set(open_hold_count(connection))
         return batch is not None
 
     def _observe(self, batch: Batch) -> None:

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, TypeVar
 
 import faust
@@ -76,7 +77,6 @@ class Worker:
         for seek_back in self._seek_backs:
             seek_back.forget()
         metrics.PARTITIONS.set(len(assigned))
-        self.is_ready.set()
         return {tp: positions[partition].offset + 1 for tp, partition in partitions.items()}
 
     async def _know_cluster(self) -> None:
@@ -106,16 +106,22 @@ class Worker:
             topic_disable_leader=True,
             stream_wait_empty=False,
             store="memory://",
-            datadir=tempfile.mkdtemp(prefix="wattledger-faust-"),
+            # Faust wants one, but there are no tables to keep in it: nothing is ever written there.
+            datadir=str(Path(tempfile.gettempdir()) / "wattledger-faust"),
             web_enabled=False,
             key_serializer="raw",
             value_serializer="raw",
         )
         app.positions_of = self.positions_of
         app.fetch_wait_s = settings.fetch_wait_s
+        app.on_rebalance_complete.connect(self._at_work)
         self._add_agent(app, wire.METER_READINGS, self.pricing, self._priced)
         self._add_agent(app, wire.RELAY_RESULTS, self.results, _concluded)
         return app
+
+    async def _at_work(self, *_: Any, **__: Any) -> None:
+        """A worker that joined is at work even where no partition was left for it: it stands by."""
+        self.is_ready.set()
 
     def _add_agent(self, app: LedgerApp, topic: str, applier: Applier[D], committed: Callable[[D], None]) -> None:
         thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=topic)

@@ -139,6 +139,11 @@ class Applier(Generic[D]):
             # A lost COMMIT reply: the truth is in the positions, and only there.
             if not self._was_committed(target, error):
                 raise _Moved(self._read_locked(target)) from error
+            # Committed, but perhaps by another worker while this one waited for the gate, and priced on another
+            # snapshot: what the streams hold now is read anew, not taken from this draft.
+            self._positions.update(target)
+            self._drafter.forget(target)
+            return prepared[0] if prepared else None
         self._positions.update(target)
         self._drafter.adopt(prepared[0])
         return prepared[0]

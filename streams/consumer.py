@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import faust
+from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
@@ -29,6 +30,19 @@ class LedgerConsumer(driver.Consumer):
 
     def _new_consumer_thread(self) -> Any:
         return PromptThread(self, loop=self.loop, beacon=self.beacon)
+
+    async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:
+        """Fetch; what goes wrong before this assignment's positions are known is of no account.
+
+        Kafka has no committed offset for a partition that never had a message, and may have one that is out of range;
+        a fetch that runs on while the positions are being read meets both.
+        """
+        try:
+            return await super()._getmany(active_partitions, timeout)
+        except (NoOffsetForPartitionError, OffsetOutOfRangeError):
+            if self.flow_active:
+                raise
+            return {}
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Seek each assigned partition to the message after the last one applied, and return those offsets."""

@@ -36,17 +36,20 @@ def demo(
     from rich.console import Console
 
     from console.demo.run import Demo, emptied
+    from console.errors import ConsoleError
     from console.settings import StackSettings
     from console.stack import Stack
     from console.supervisor import StopRequested, stop_on_signals
 
     settings = StackSettings.from_environment(os.environ)
-    directory = emptied(settings.directory / "demo")
+    if json is not None and not json.absolute().parent.is_dir():
+        raise ConsoleError(f"{json} cannot be written: there is no folder {json.absolute().parent}")
     console = Console()
     is_live = not headless and sys.stdout.isatty()
     stop_requested = threading.Event()
     with (
         stop_on_signals(stop_requested),
+        emptied(settings.directory / "demo") as directory,
         Stack(
             settings=replace(settings, directory=directory), stop_requested=stop_requested, announce=console.print
         ) as stack,
@@ -57,7 +60,11 @@ def demo(
                 figures.write(json)
             _conclude(console, stack, figures, stays=is_live)
         except StopRequested:
-            raise typer.Exit(130) from None
+            console.print("stopping ...")
+            figures = None
+    if figures is None:
+        console.print("stopped before the story's end; nothing is left running")
+        raise typer.Exit(130)
     if figures.failures():
         raise typer.Exit(1)
 

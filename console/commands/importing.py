@@ -30,13 +30,18 @@ def nem12(
     """Bill a NEM12 file: its import-energy channels (E), summed per interval, once.
 
     The intervals are published to Kafka and priced like any collector's; this waits until the ledger has committed
-    them. Giving the same file again changes nothing. A malformed file is refused whole.
+    them, and tells how many are billed, held and superseded; exit code 1 where any is held. Giving the same file
+    again changes nothing. A malformed file is refused whole, and so is one that begins before its supply points can
+    be billed.
     """
+    from collectors.logs import quiet_logs
     from console.importing import describe, import_nem12
 
+    quiet_logs()
     pairs = [_pair(text) for text in mapping or []]
     report = asyncio.run(import_nem12(os.environ, file=file, mapping=dict(pairs), timeout_s=timeout_s))
     typer.echo(describe(report))
+    raise typer.Exit(1 if report.held else 0)
 
 
 def _pair(text: str) -> tuple[str, str]:

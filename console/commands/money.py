@@ -1,4 +1,4 @@
-"""For the counter and for finance: top-ups, balances, relays, the trial balance."""
+"""For the counter and for finance: top-ups, balances, the trial balance."""
 
 import os
 from datetime import UTC, datetime
@@ -9,11 +9,11 @@ import typer
 
 
 def register(app: typer.Typer) -> None:
-    """Add `top-up`, `balances`, `trial-balance`, `relays` and `held`."""
-    app.command("top-up", rich_help_panel="Money")(pay_in)
+    """Add `top-up`, `balances` and `trial-balance`."""
+    # So that an amount below zero is taken for an amount, and told to be wrong, not for an option.
+    app.command("top-up", rich_help_panel="Money", context_settings={"ignore_unknown_options": True})(pay_in)
     app.command("balances", rich_help_panel="Money")(show_balances)
     app.command("trial-balance", rich_help_panel="Finance")(show_trial_balance)
-    app.command("relays", rich_help_panel="Operators")(show_relays)
 
 
 def pay_in(
@@ -21,22 +21,27 @@ def pay_in(
     amount: Annotated[str, typer.Argument(help="How much, in currency units: 25.00")],
     channel: Annotated[str, typer.Option(help="How the money came in.")] = "kiosk",
     key: Annotated[
-        str, typer.Option(help="The idempotency key: the same key books once, however often it is sent.")
-    ] = "",
+        str | None,
+        typer.Option(
+            help="The idempotency key: the same key books once, however often it is sent; new if not given."
+        ),
+    ] = None,
 ) -> None:
     """Top an account up. A supply that was off for lack of credit is switched on where its site says so."""
     from console.connection import opened_ledger
-    from ledger.usecases.accounts import top_up
-    from ledger.values.money import micros_from_text
+    from ledger.usecases.accounts import account_of, top_up
+    from ledger.values.money import micros_from_text, text_from_micros
 
     amount_micros = micros_from_text(amount)
-    key = key or str(uuid4())
+    key = str(uuid4()) if key is None else key
     with opened_ledger(os.environ) as ledger:
+        currency = account_of(ledger, account).currency
         booked = top_up(
             ledger, account=account, amount_micros=amount_micros, channel=channel, key=key, now=datetime.now(UTC)
         )
     what = "was booked before, nothing changed" if booked.is_repeat else "booked"
-    typer.echo(f"{account}: {amount} {what} (position {booked.position}, key {key})")
+    shown = f"{text_from_micros(amount_micros)} {currency}"
+    typer.echo(f"{account}: {shown} {what} (position {booked.position}, key {key})")
 
 
 def show_balances() -> None:
@@ -50,8 +55,10 @@ def show_balances() -> None:
     with finance_connection(os.environ) as connection:
         rows = balances(connection)
     table = Table("account", "site")
-    for title in ("balance", "paid in", "debited", "kWh"):
+    for title in ("balance", "paid in", "debited"):
         table.add_column(title, justify="right")
+    table.add_column("currency")
+    table.add_column("kWh", justify="right")
     for row in rows:
         style = "red" if row.balance <= 0 else ""
         kwh = row.usage_milliwh.scaleb(-6)
@@ -61,6 +68,7 @@ def show_balances() -> None:
             f"{row.balance:,.6f}",
             f"{row.credited:,.6f}",
             f"{row.debited:,.6f}",
+            row.currency,
             f"{kwh:,.3f}",
             style=style,
         )
@@ -75,42 +83,18 @@ def show_trial_balance(
     from rich.table import Table
 
     from console.connection import finance_connection
-    from projections.queries import trial_balance, trial_balance_at
+    from projections.queries import currencies, trial_balance, trial_balance_at
 
     with finance_connection(os.environ) as connection:
         found = trial_balance_at(connection, position=at) if at else trial_balance(connection)
+        amounts = " and ".join(currencies(connection))
     table = Table(title=f"Trial balance at position {found.position}")
     table.add_column("code")
     table.add_column("postings", justify="right")
-    table.add_column("amount", justify="right")
+    table.add_column(f"amount in {amounts}" if amounts else "amount", justify="right")
     for row in found.rows:
         table.add_row(row.code, str(row.postings), f"{row.amount:,.6f}")
     table.add_section()
     table.add_row("sum", "", f"{found.total:,.6f}")
     Console().print(table)
     raise typer.Exit(0 if found.total == 0 else 1)
-
-
-def show_relays() -> None:
-    """Show every supply's relay: what is wanted, what was read back, and which locks hold it open."""
-    from rich.console import Console
-    from rich.table import Table
-
-    from console.connection import finance_connection
-    from projections.queries import relay_states
-
-    with finance_connection(os.environ) as connection:
-        rows = relay_states(connection, now=datetime.now(UTC))
-    table = Table("supply", "account", "wanted", "read back", "locks", "last order", "warned")
-    for row in rows:
-        order = f"{row.order_sequence} {row.order_outcome or 'under way'}" if row.order_sequence else ""
-        table.add_row(
-            row.supply,
-            row.account or "",
-            row.desired,
-            row.actual,
-            ", ".join(row.locks),
-            order,
-            "yes" if row.warned else "",
-        )
-    Console().print(table)

@@ -23,29 +23,41 @@ def register(app: typer.Typer) -> None:
 def set_site(
     site: Annotated[str, typer.Argument(help="The site's code.")],
     reconnection: Annotated[
-        str, typer.Option(help="automatic, confirm (the consumer consents first) or arm (the meter lets them close).")
-    ] = "confirm",
-    warning_balance: Annotated[str, typer.Option(help="Warn below this balance, in currency units.")] = "10",
+        str | None,
+        typer.Option(
+            help="automatic, confirm (the consumer consents first) or arm (the meter lets them close);"
+            " as it stands if not given, confirm for a new site."
+        ),
+    ] = None,
+    warning_balance: Annotated[
+        str | None,
+        typer.Option(
+            help="Warn below this balance, in currency units; as it stands if not given, 10 for a new site."
+        ),
+    ] = None,
     since: _From = "",
 ) -> None:
-    """Set how a site reconnects after a top-up, and when it warns of a low balance."""
+    """Set how a site reconnects after a top-up, and when it warns of a low balance; show what holds then."""
     from console.connection import opened_ledger
     from ledger.usecases.sites import change_site_settings, checked_reconnection
-    from ledger.values.money import micros_from_text
+    from ledger.values.money import micros_from_text, text_from_micros
 
-    mode = checked_reconnection(reconnection)
-    threshold = micros_from_text(warning_balance)
     now = datetime.now(UTC)
     with opened_ledger(os.environ) as ledger:
-        position = change_site_settings(
+        outcome = change_site_settings(
             ledger,
             site=site,
-            reconnection=mode,
-            warning_balance_micros=threshold,
+            reconnection=None if reconnection is None else checked_reconnection(reconnection),
+            warning_balance_micros=None if warning_balance is None else micros_from_text(warning_balance),
             effective_from=_instant(since, now),
             now=now,
         )
-    typer.echo(f"site {site}: reconnection {mode}, warning below {warning_balance} (position {position})")
+    stands = outcome.settings
+    what = f"position {outcome.position}" if outcome.position else "nothing changed"
+    typer.echo(
+        f"site {site}: reconnection {stands.reconnection}, warning below"
+        f" {text_from_micros(stands.warning_balance_micros)}, since {stands.effective_from.isoformat()} ({what})"
+    )
 
 
 def add_supply(  # noqa: PLR0913, PLR0917 - each is an option of the command
@@ -58,19 +70,22 @@ def add_supply(  # noqa: PLR0913, PLR0917 - each is an option of the command
     opening_kwh: Annotated[str, typer.Option(help="The meter's register now, in kWh.")] = "0",
     max_power_w: Annotated[int, typer.Option(min=1, help="What the supply can physically carry, in watts.")] = 20_000,
     profile: Annotated[str, typer.Option(help="The meter's profile; nem12 for interval files.")] = "acrel_ddsy1352",
-    currency: Annotated[str, typer.Option(help="The currency of a new account.")] = "CNY",
+    currency: Annotated[
+        str | None, typer.Option(help="The currency of a new account; the tariff's if not given.")
+    ] = None,
     since: _From = "",
 ) -> None:
     """Register a supply point, install its meter, let an account occupy it, and assign a tariff.
 
-    What is done already is left as it is, so that a command which broke off can be given again.
+    What is done already is left as it is, so that a command which broke off can be given again; what stands
+    differently from what is asked for is refused, and then nothing is done.
     """
     from console.connection import opened_ledger
     from console.installing import meter_facts
     from ledger.usecases.equip import SupplyPoint, equip
     from ledger.values.energy import milliwh_from_text
+    from ledger.values.instants import parse_instant
 
-    now = datetime.now(UTC)
     wanted = SupplyPoint(
         supply=supply,
         site=site,
@@ -80,10 +95,10 @@ def add_supply(  # noqa: PLR0913, PLR0917 - each is an option of the command
         currency=currency,
         tariff=tariff,
         opening_milliwh=milliwh_from_text(opening_kwh),
-        since=_instant(since, now),
+        since=parse_instant(since) if since else None,
     )
     with opened_ledger(os.environ) as ledger:
-        for done in equip(ledger, wanted, now=now):
+        for done in equip(ledger, wanted, now=datetime.now(UTC)):
             typer.echo(f"{supply}: {done}")
 
 

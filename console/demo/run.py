@@ -1,5 +1,6 @@
 """The demo from beginning to end: start the whole, watch the story, freeze the meters, drain, and check the sums."""
 
+import fcntl
 import os
 import re
 import shutil
@@ -24,6 +25,7 @@ from console.demo.script import Script
 from console.errors import ServiceFailed
 from console.stack import Stack
 from ledger.store.application import Ledger
+from ledger.store.log import head_of
 from projections import queries
 
 _LOOK_INTERVAL_S = 0.25
@@ -49,12 +51,20 @@ class Demo:
         Raises ServiceFailed when a part fails, StopRequested when a stop is asked for.
         """
         self.stack.start_services()
+        self._refuse_a_ledger_in_use()
         with _ledger(self.stack.database_url("wattledger_writer")) as ledger:
             self._start_roles(ledger)
             with Observer(self.stack.database_url("wattledger_finance")) as observer:
                 self._play(observer, ledger, seconds=seconds)
                 self._freeze_and_drain(observer)
                 return self._figures(observer)
+
+    def _refuse_a_ledger_in_use(self) -> None:
+        """The demo books accounts and top-ups: never beside real ones."""
+        with psycopg.connect(self.stack.database_url("wattledger_finance")) as connection:
+            head, _ = head_of(connection)
+        if head:
+            raise ServiceFailed(f"the ledger has {head} events already; give the demo one of its own")
 
     @property
     def _site(self) -> Path:
@@ -99,10 +109,10 @@ class Demo:
         if not self.is_live:
             yield lambda _sight, _remaining_s: None
             return
-        first = rendered(rooms=rooms, sight=Sight(), story=story, remaining_s=0)
+        first = rendered(rooms=rooms, sight=Sight(), story=story, remaining_s=0, height=self.console.height)
         with Live(first, console=self.console, refresh_per_second=4) as live:
             yield lambda sight, remaining_s: live.update(
-                rendered(rooms=rooms, sight=sight, story=story, remaining_s=remaining_s)
+                rendered(rooms=rooms, sight=sight, story=story, remaining_s=remaining_s, height=self.console.height)
             )
 
     def _freeze_and_drain(self, observer: Observer) -> None:
@@ -159,12 +169,28 @@ class Demo:
         )
 
 
-def emptied(directory: Path) -> Path:
-    """Return the demo's directory without what an earlier run left there."""
-    if directory.exists():
-        shutil.rmtree(directory)
-    directory.mkdir(parents=True)
-    return directory
+@contextmanager
+def emptied(directory: Path) -> Iterator[Path]:
+    """Hold the demo's directory, without what an earlier run left there.
+
+    Raises ServiceFailed where another demo holds it, or where it cannot be made.
+    """
+    try:
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        lock = directory.with_suffix(".lock").open("w")
+    except OSError as error:
+        raise ServiceFailed(f"{directory} cannot be used ({error}); set WATTLEDGER_DIRECTORY") from None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise ServiceFailed(
+                f"another demo runs in {directory}; stop it, or set WATTLEDGER_DIRECTORY for a second one"
+            ) from None
+        if directory.exists():
+            shutil.rmtree(directory)
+        directory.mkdir()
+        yield directory
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
+from rich import box
 from rich.console import Group
 from rich.panel import Panel
 from rich.table import Table
@@ -15,6 +16,10 @@ from console.demo.observer import Sight
 from projections.queries import Balance, RelayState
 
 _BAR_WIDTH = 20
+_STORY_LINES = 10
+# What the screen needs beside the rooms and the story's lines: with the table's frame, and without.
+_FRAMED_ROWS = 9
+_PLAIN_ROWS = 6
 _FULL = Decimal(60)
 
 
@@ -22,7 +27,7 @@ _FULL = Decimal(60)
 class Story:
     """What happened, in the order in which it did; the newest few lines are shown."""
 
-    lines: deque[str] = field(default_factory=lambda: deque(maxlen=10))
+    lines: deque[str] = field(default_factory=lambda: deque(maxlen=_STORY_LINES))
 
     def tell(self, text: str, *, now: datetime) -> str:
         """Add a line and return it."""
@@ -31,11 +36,17 @@ class Story:
         return line
 
 
-def rendered(*, rooms: list[Room], sight: Sight, story: Story, remaining_s: float) -> Group:
-    """Draw the estate, the story and the figures."""
+def rendered(*, rooms: list[Room], sight: Sight, story: Story, remaining_s: float, height: int) -> Group:
+    """Draw the estate, the story and the figures so that a terminal of `height` rows shows all of it."""
+    is_roomy = height >= len(rooms) + _STORY_LINES + _FRAMED_ROWS
+    told = list(story.lines)[-_STORY_LINES if is_roomy else -max(2, height - len(rooms) - _PLAIN_ROWS) :]
     balances = {balance.account: balance for balance in sight.balances}
     relays = {relay.supply: relay for relay in sight.relays}
-    table = Table(expand=True, title="Riverside: twelve rooms, read over Modbus TCP every second")
+    table = Table(
+        expand=True,
+        title="Riverside: twelve rooms, read over Modbus TCP every second" if is_roomy else None,
+        box=box.HEAVY_HEAD if is_roomy else None,
+    )
     table.add_column("supply point")
     table.add_column("used, kWh", justify="right")
     table.add_column(f"balance, {CURRENCY}", justify="right")
@@ -43,8 +54,8 @@ def rendered(*, rooms: list[Room], sight: Sight, story: Story, remaining_s: floa
     table.add_column("relay")
     for room in rooms:
         _add_room(table, room, balances.get(room.account), relays.get(room.supply))
-    told = Panel(Text("\n".join(story.lines) or "waiting for the first readings ..."), title="the story")
-    return Group(table, told, _footer(sight, remaining_s))
+    shown = Text("\n".join(told) or "waiting for the first readings ...", no_wrap=True, overflow="ellipsis")
+    return Group(table, Panel(shown, title="the story"), _footer(sight, remaining_s))
 
 
 def _add_room(table: Table, room: Room, balance: Balance | None, relay: RelayState | None) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from console.demo.estate import CURRENCY, Room
 from console.demo.observer import Sight
 from console.demo.screen import Story
-from ledger.values.money import MICROS_PER_UNIT
+from ledger.values.money import MICROS_PER_UNIT, decimal_from_micros
 from projections.queries import Balance, RelayState
 
 # How long a room sits in the dark before its consumer walks to the kiosk, and what they pay in there.
@@ -62,7 +62,8 @@ class Script:
         if relay.disconnections > before.disconnections:
             yield f"{room.supply}: off, confirmed by reading the relay back"
         if balance.top_ups > (self._balances.get(room.account) or balance).top_ups:
-            yield f"{room.supply}: topped up at the kiosk, {money}"
+            paid = f"{decimal_from_micros(TOP_UP_MICROS):.2f} {CURRENCY}"
+            yield f"{room.supply}: {paid} paid in at the kiosk, the balance is {money}"
         if relay.reconnections > before.reconnections:
             yield f"{room.supply}: on again, confirmed by reading the relay back"
 

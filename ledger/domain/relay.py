@@ -1,10 +1,12 @@
 """Relays: locks, orders and their outcomes, each order with the ledger position and figures that justify it.
 
-A supply may be closed only when no lock is set. Written inside the gate: locks by use cases and `control`, orders by
-`control`, outcomes by the relay-results agent.
+A supply may be closed only when no lock is set, and where its site asks for it, when its consumer consented since.
+Written inside the gate: locks by use cases and `control`, consents by use cases, orders by `control`, outcomes by the
+relay-results agent.
 """
 
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
@@ -13,6 +15,13 @@ from ledger.wire import Instant, RelayAction, RelayOutcome
 
 LockCause = Literal["credit", "over-power", "safety", "maintenance", "tamper", "vacancy", "operator"]
 Readback = Literal["open", "closed", "unknown"]
+
+# A newest order that the edge calls superseded means that the edge knows more than this ledger: no machine should
+# insist then, the relay stays as it is.
+UNDONE: frozenset[RelayOutcome] = frozenset({"failed", "expired", "refused"})
+
+# Whoever consents is there now, and their iron is off; hours later nobody may be.
+CONSENT_LASTS = timedelta(minutes=15)
 
 
 @fact_type("relay.low-balance-warned/1")
@@ -38,24 +47,40 @@ class WarningCleared(Fact, frozen=True, kw_only=True):
 
 @fact_type("relay.lock-set/1")
 class LockSet(Fact, frozen=True, kw_only=True):
-    """A cause of being off now holds the supply; `balance_micros` justifies a credit lock."""
+    """A cause of being off now holds the supply; `balance_micros` justifies a credit lock.
+
+    An operator's lock has a reason code and the operator's id instead; its balance and position are 0.
+    """
 
     supply: str
     cause: LockCause
     account: str
     balance_micros: int
     ledger_position: int
+    reason: str = ""
+    operator: str = ""
 
 
 @fact_type("relay.lock-cleared/1")
 class LockCleared(Fact, frozen=True, kw_only=True):
-    """A cause of being off no longer holds the supply."""
+    """A cause of being off no longer holds the supply; an operator's comes with a reason code and their id."""
 
     supply: str
     cause: LockCause
     account: str
     balance_micros: int
     ledger_position: int
+    reason: str = ""
+    operator: str = ""
+
+
+@fact_type("relay.close-consented/1")
+class CloseConsented(Fact, frozen=True, kw_only=True):
+    """The consumer consents to being switched on, once, and told so through a channel."""
+
+    supply: str
+    account: str
+    channel: str
 
 
 @fact_type("relay.order-issued/1")
@@ -96,7 +121,11 @@ class OrderConcluded(Fact, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class Relay:
-    """A relay as its events leave it: what is wanted, what was last read, which causes hold it open."""
+    """A relay as its events leave it: what is wanted, what was last read, which causes hold it open.
+
+    `consented_at` is the consumer's consent since, until it is used: it ends with the confirmed closing, and with
+    whatever comes between, for it was given to another situation.
+    """
 
     supply: str
     desired: Literal["open", "closed"] = "closed"
@@ -105,28 +134,45 @@ class Relay:
     warned: bool = False
     order: OrderIssued | None = None
     order_outcome: RelayOutcome | None = None
+    consented_at: datetime | None = None
     version: int = 0
+
+    def has_consent(self, now: datetime) -> bool:
+        """Tell whether the consumer consented to a closing that has not come about yet, lately."""
+        return self.consented_at is not None and now < self.consented_at + CONSENT_LASTS
+
+    def is_to_be_closed(self, now: datetime) -> bool:
+        """Tell whether there is something to close: an order has it open, or the one to close it came to nothing."""
+        if self.desired == "open" or self.order is None:
+            return self.desired == "open"
+        return now >= self.order.expires_at if self.order_outcome is None else self.order_outcome in UNDONE
 
 
 def evolve(relay: Relay, fact: Fact) -> Relay:
     """Apply a fact of the stream; validation was done before it was recorded."""
     relay = replace(relay, version=relay.version + 1)
     match fact:
-        case LowBalanceWarned():
-            return replace(relay, warned=True)
-        case WarningCleared():
-            return replace(relay, warned=False)
+        case LowBalanceWarned() | WarningCleared():
+            return replace(relay, warned=isinstance(fact, LowBalanceWarned))
         case LockSet():
-            return replace(relay, locks=relay.locks | {fact.cause})
+            return replace(relay, locks=relay.locks | {fact.cause}, consented_at=None)
         case LockCleared():
-            return replace(relay, locks=relay.locks - {fact.cause})
+            return replace(relay, locks=relay.locks - {fact.cause}, consented_at=None)
+        case CloseConsented():
+            return replace(relay, consented_at=fact.recorded_at)
         case OrderIssued():
-            desired: Literal["open", "closed"] = "open" if fact.action == "open" else "closed"
-            return replace(relay, desired=desired, order=fact, order_outcome=None)
+            return _ordered(relay, fact)
         case OrderConcluded():
             return _concluded(relay, fact)
         case _:
             raise AssertionError(f"{type(fact).__name__} does not belong to a relay stream")
+
+
+def _ordered(relay: Relay, order: OrderIssued) -> Relay:
+    """A consent lives on until its closing is confirmed, so that an order lost on its way can be repeated."""
+    if order.action == "open":
+        return replace(relay, desired="open", order=order, order_outcome=None, consented_at=None)
+    return replace(relay, desired="closed", order=order, order_outcome=None)
 
 
 def _concluded(relay: Relay, fact: OrderConcluded) -> Relay:
@@ -134,4 +180,5 @@ def _concluded(relay: Relay, fact: OrderConcluded) -> Relay:
     if relay.order is None or fact.sequence != relay.order.sequence:
         return relay
     actual = fact.readback if fact.readback != "unknown" else relay.actual
-    return replace(relay, actual=actual, order_outcome=fact.outcome)
+    consented_at = None if fact.outcome == "confirmed" else relay.consented_at
+    return replace(relay, actual=actual, order_outcome=fact.outcome, consented_at=consented_at)

@@ -1,5 +1,7 @@
 """Sites: settings that hold for all their supply points, effective-dated. Written by use cases."""
 
+from collections.abc import Iterable
+from datetime import datetime
 from typing import Literal
 
 from ledger.domain.event import Fact, fact_type
@@ -16,3 +18,20 @@ class SiteSettingsChanged(Fact, frozen=True, kw_only=True):
     effective_from: Instant
     reconnection: Reconnection
     warning_balance_micros: int
+
+
+History = tuple[SiteSettingsChanged, ...]
+UNKNOWN: History = ()
+
+
+def evolve(history: History, fact: Fact) -> History:
+    """Apply a fact of the stream; validation was done before it was recorded."""
+    if not isinstance(fact, SiteSettingsChanged):
+        raise AssertionError(f"{type(fact).__name__} does not belong to a site stream")
+    return (*history, fact)
+
+
+def in_force(history: Iterable[SiteSettingsChanged], instant: datetime) -> SiteSettingsChanged | None:
+    """Return the settings that took effect last, given as recorded; of two from one instant, the later recorded."""
+    begun = [row for row in history if row.effective_from <= instant]
+    return max(reversed(begun), key=lambda row: row.effective_from, default=None)

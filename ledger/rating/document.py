@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Collection, Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from ledger.rating.components import MonthDay
+from ledger.values.decimals import decimal_from_text
+from ledger.values.errors import InvalidValue
 
 Table = Mapping[str, Any]
 
@@ -142,8 +144,8 @@ def _decimal(value: object) -> Decimal | None:
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
         return None
     try:
-        number = Decimal(value)
-    except InvalidOperation:
+        number = decimal_from_text(value, what="decimal") if isinstance(value, str) else Decimal(value)
+    except InvalidValue:
         return None
     exponent = number.as_tuple().exponent
     if not isinstance(exponent, int) or not 0 <= number <= _LARGEST or exponent < _FINEST_EXPONENT:

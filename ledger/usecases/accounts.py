@@ -13,16 +13,16 @@ from ledger.domain.postings import top_up_postings
 from ledger.store.application import Ledger
 from ledger.store.command import Command
 from ledger.usecases.attempt import appended, appended_once
-from ledger.usecases.codes import checked_code
+from ledger.usecases.codes import checked_code, checked_currency
 from ledger.values.errors import InvalidValue, NotFound, Refused
 from ledger.values.identity import account_stream
+from ledger.values.money import text_from_micros
 
 # A top-up beyond this is a slip of the keyboard; it is a thousand times a large household's yearly bill.
 MAX_TOP_UP_MICROS = 10_000_000 * 1_000_000
 
 
 _HASH = re.compile(r"[0-9a-f]{64}")
-_CURRENCY = re.compile(r"[A-Z]{3}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +37,7 @@ def open_account(ledger: Ledger, *, account: str, site: str, currency: str, now:
     """Open an account and return the position; raises Refused where it is open already."""
     checked_code(account, what="account")
     checked_code(site, what="site")
-    if not _CURRENCY.fullmatch(currency):
-        raise InvalidValue(f"currency {currency!r} is no ISO 4217 code; use three capitals, such as 'CNY'")
+    checked_currency(currency)
     stream = account_stream(account)
 
     def decide() -> Sequence[Event]:
@@ -67,8 +66,7 @@ def top_up(
     The same key with the same content returns the first result. Raises InvalidValue for an amount that is not above
     zero or absurdly large, NotFound for an unknown account, Conflict for a key that came with other content.
     """
-    if not 0 < amount_micros <= MAX_TOP_UP_MICROS:
-        raise InvalidValue(f"amount {amount_micros} micro-units is not between 1 and {MAX_TOP_UP_MICROS}")
+    _check_amount(amount_micros)
     if not (1 <= len(key) <= 200 and key.isprintable()):
         raise InvalidValue(
             f"idempotency key {key!r} is not 1 to 200 printable characters; give such a key, new for each top-up"
@@ -103,6 +101,21 @@ def top_up(
         return [Event(stream, version + 1, fact)]
 
     return ToppedUp(*appended_once(ledger, decide, command=command))
+
+
+def account_of(ledger: Ledger, account: str) -> Account:
+    """Return an account as its own events leave it; raises NotFound."""
+    return _known(ledger.folded(account_stream(account), account_stream_of.evolve, None)[0], account)
+
+
+def _check_amount(amount_micros: int) -> None:
+    shown = text_from_micros(amount_micros)
+    if amount_micros <= 0:
+        raise InvalidValue(f"amount {shown} is not positive; a top-up adds money, what was paid out is no top-up")
+    if amount_micros > MAX_TOP_UP_MICROS:
+        raise InvalidValue(
+            f"amount {shown} is above {text_from_micros(MAX_TOP_UP_MICROS)}, the most of one top-up; check it"
+        )
 
 
 def _known(state: Account | None, account: str) -> Account:

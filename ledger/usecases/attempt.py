@@ -16,7 +16,7 @@ _FIRST_PAUSE_S = 0.005
 
 
 def appended(ledger: Ledger, decide: Callable[[], Sequence[Event]], *, command: Command | None = None) -> int:
-    """Append what `decide` returns and return the last position.
+    """Append what `decide` returns and return the last position, 0 where there is nothing to append.
 
     A command whose key was used before appends nothing and returns its first position. Raises Conflict where the key
     came with other content, Refused where other writers were first every time.
@@ -32,6 +32,8 @@ def appended_once(
         if command is not None and (position := ledger.earlier(command)) is not None:
             return position, True
         events = decide()
+        if not events:
+            return 0, False
         try:
             return ledger.append(*events, command=command), False
         except IntegrityError:

@@ -4,6 +4,7 @@ import re
 
 from ledger.values.errors import InvalidValue
 
+_CURRENCY = re.compile(r"[A-Z]{3}")
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,63}")
 
 
@@ -14,3 +15,10 @@ def checked_code(code: str, *, what: str) -> str:
             f"{what} {code!r} is not a code; use 1 to 64 letters, digits or . _ : / - (begin with a letter or digit)"
         )
     return code
+
+
+def checked_currency(currency: str) -> str:
+    """Return the currency; raises InvalidValue where it is no ISO 4217 code."""
+    if not _CURRENCY.fullmatch(currency):
+        raise InvalidValue(f"currency {currency!r} is no ISO 4217 code; use three capitals, such as 'CNY'")
+    return currency

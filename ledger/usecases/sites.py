@@ -1,18 +1,33 @@
 """Sites: set how a site reconnects and when it warns."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
 
+from ledger.domain import site as site_stream_of
 from ledger.domain.event import Event
-from ledger.domain.site import Reconnection, SiteSettingsChanged
+from ledger.domain.site import Reconnection, SiteSettingsChanged, in_force
 from ledger.store.application import Ledger
 from ledger.usecases.attempt import appended
 from ledger.usecases.codes import checked_code
 from ledger.values.errors import InvalidValue
 from ledger.values.identity import site_stream
 from ledger.values.instants import in_utc
+from ledger.values.money import MICROS_PER_UNIT
+
+# What holds for a site that never said otherwise: nothing closes without somebody's consent.
+FIRST_RECONNECTION: Reconnection = "confirm"
+FIRST_WARNING_BALANCE_MICROS = 10 * MICROS_PER_UNIT
+
+
+@dataclass(frozen=True, slots=True)
+class SiteSet:
+    """A site's settings from an instant on; the position is 0 where they stood like this already."""
+
+    settings: SiteSettingsChanged
+    position: int
 
 
 def checked_reconnection(text: str) -> Reconnection:
@@ -28,25 +43,40 @@ def change_site_settings(
     ledger: Ledger,
     *,
     site: str,
-    reconnection: Reconnection,
-    warning_balance_micros: int,
     effective_from: datetime,
     now: datetime,
-) -> int:
-    """Set a site's reconnection mode and the balance below which it warns (micro-units), from an instant on."""
+    reconnection: Reconnection | None = None,
+    warning_balance_micros: int | None = None,
+) -> SiteSet:
+    """Set a site's reconnection mode and the balance below which it warns (micro-units), from an instant on.
+
+    What is not given stays as it stands then, or is a new site's first; what changes nothing is not booked.
+    """
     checked_code(site, what="site")
     effective_from = in_utc(effective_from)
     stream = site_stream(site)
+    settled: list[SiteSettingsChanged] = []
 
     def decide() -> Sequence[Event]:
-        _, version = ledger.folded(stream, lambda state, _: state, None)
+        history, version = ledger.folded(stream, site_stream_of.evolve, site_stream_of.UNKNOWN)
+        standing = in_force(history, effective_from)
+        mode, warning_micros = _content(standing)
         fact = SiteSettingsChanged(
             site=site,
             effective_from=effective_from,
-            reconnection=reconnection,
-            warning_balance_micros=warning_balance_micros,
+            reconnection=mode if reconnection is None else reconnection,
+            warning_balance_micros=warning_micros if warning_balance_micros is None else warning_balance_micros,
             recorded_at=now,
         )
-        return [Event(stream, version + 1, fact)]
+        settled[:] = [fact]
+        is_change = standing is None or _content(standing) != _content(fact)
+        return [Event(stream, version + 1, fact)] if is_change else []
 
-    return appended(ledger, decide)
+    position = appended(ledger, decide)
+    return SiteSet(settled[0], position)
+
+
+def _content(settings: SiteSettingsChanged | None) -> tuple[Reconnection, int]:
+    if settings is None:
+        return FIRST_RECONNECTION, FIRST_WARNING_BALANCE_MICROS
+    return settings.reconnection, settings.warning_balance_micros

@@ -7,17 +7,15 @@ from typing import Literal
 
 from ledger.domain import account as account_stream_of
 from ledger.domain import supply as supply_stream_of
-from ledger.domain import tariff as tariff_stream_of
-from ledger.domain.account import Account
 from ledger.domain.event import Event, Fact
 from ledger.domain.supply import MeterInstalled, Supply, SupplyOccupied, SupplyRegistered, TermsAssigned
-from ledger.domain.tariff import TariffHistory, compiled
 from ledger.store.application import Ledger
 from ledger.store.command import Command
 from ledger.usecases.attempt import appended
 from ledger.usecases.codes import checked_code
+from ledger.usecases.conditions import check_currency, check_register, check_site, published_tariff
 from ledger.values.errors import Conflict, InvalidValue, NotFound, Refused
-from ledger.values.identity import account_stream, supply_stream, tariff_stream
+from ledger.values.identity import account_stream, supply_stream
 from ledger.values.instants import in_utc
 
 # A gigawatt: a slip of units, not a supply point.
@@ -42,9 +40,13 @@ class MeterFacts:
 def register_supply(
     ledger: Ledger, *, supply: str, site: str, concentrator: str, now: datetime, building: str = "", room: str = ""
 ) -> int:
-    """Register a supply point fed through a concentrator; raises Refused where it is registered already."""
+    """Register a supply point fed through a concentrator.
+
+    Raises NotFound for a site without settings, Refused where the supply point is registered already.
+    """
     for what, code in (("supply point", supply), ("site", site), ("concentrator", concentrator)):
         checked_code(code, what=what)
+    check_site(ledger, site)
     stream = supply_stream(supply)
 
     def decide() -> Sequence[Event]:
@@ -73,9 +75,8 @@ def install_meter(
     Raises NotFound for an unknown supply point, Refused where another meter is installed there or where the meter is
     installed elsewhere, InvalidValue for registers or powers that cannot be.
     """
-    checked_code(meter.serial, what="meter")
-    _check_meter(meter)
-    _check_register(opening_milliwh, meter.modulus_milliwh)
+    check_meter(meter)
+    check_register(opening_milliwh, meter.modulus_milliwh)
     installed_at = in_utc(installed_at)
 
     def fact(state: Supply) -> Fact:
@@ -94,15 +95,11 @@ def install_meter(
             recorded_at=now,
         )
 
-    # The key keeps one meter from measuring two supply points, which are two streams and two consistency boundaries.
-    content = {"supply": supply, "installed_at": installed_at.isoformat(), "opening_milliwh": str(opening_milliwh)}
-    content |= {field.name: str(getattr(meter, field.name)) for field in fields(meter)}
+    command = _installation(supply, meter, installed_at, opening_milliwh)
     try:
-        return _appended(ledger, supply, fact, command=Command(key=f"meter/{meter.serial}", content=content))
+        return _appended(ledger, supply, fact, command=command)
     except Conflict as conflict:
-        raise Refused(
-            f"meter {meter.serial!r} is installed already, and differently: {conflict.differences}; check the serial"
-        ) from None
+        raise _taken(meter, conflict) from None
 
 
 def occupy(
@@ -123,14 +120,14 @@ def occupy(
             raise Refused(f"supply point {supply!r} has no meter; install one first")
         if state.occupancies:
             raise Refused(f"supply point {supply!r} is occupied by {state.occupancies[-1].account!r}")
-        _check_register(opening_milliwh, state.meter.modulus_milliwh)
+        check_register(opening_milliwh, state.meter.modulus_milliwh)
         if state.meter.opening_milliwh > opening_milliwh and not state.meter.modulus_milliwh:
             raise InvalidValue(
                 f"opening register {opening_milliwh} mWh is below the meter's at its installation,"
                 f" {state.meter.opening_milliwh} mWh; read it again"
             )
         for terms in state.terms:
-            _check_currency(payer, _tariff(ledger, terms.tariff))
+            check_currency(payer, published_tariff(ledger, terms.tariff))
         return SupplyOccupied(
             supply=supply,
             account=account,
@@ -149,7 +146,7 @@ def assign_tariff(ledger: Ledger, *, supply: str, tariff: str, effective_from: d
     Raises NotFound for an unknown supply point or tariff, Refused for an instant between, or where the occupying
     account is in another currency.
     """
-    history = _tariff(ledger, tariff)
+    history = published_tariff(ledger, tariff)
     effective_from = in_utc(effective_from)
 
     def fact(state: Supply) -> Fact:
@@ -161,13 +158,39 @@ def assign_tariff(ledger: Ledger, *, supply: str, tariff: str, effective_from: d
         for occupancy in state.occupancies:
             payer = ledger.folded(account_stream(occupancy.account), account_stream_of.evolve, None)[0]
             if payer is not None:
-                _check_currency(payer, history)
+                check_currency(payer, history)
         return TermsAssigned(supply=supply, tariff=tariff, effective_from=effective_from, recorded_at=now)
 
     return _appended(ledger, supply, fact)
 
 
-def _check_meter(meter: MeterFacts) -> None:
+def check_meter_free(
+    ledger: Ledger, *, supply: str, meter: MeterFacts, installed_at: datetime, opening_milliwh: int
+) -> None:
+    """Raise Refused where the meter is installed elsewhere, or differently."""
+    command = _installation(supply, meter, installed_at, opening_milliwh)
+    try:
+        ledger.earlier(command)
+    except Conflict as conflict:
+        raise _taken(meter, conflict) from None
+
+
+def _installation(supply: str, meter: MeterFacts, installed_at: datetime, opening_milliwh: int) -> Command:
+    """The key keeps one meter from measuring two supply points, which are two streams and consistency boundaries."""
+    content = {"supply": supply, "installed_at": installed_at.isoformat(), "opening_milliwh": str(opening_milliwh)}
+    content |= {field.name: str(getattr(meter, field.name)) for field in fields(meter)}
+    return Command(key=f"meter/{meter.serial}", content=content)
+
+
+def _taken(meter: MeterFacts, conflict: Conflict) -> Refused:
+    return Refused(
+        f"meter {meter.serial!r} is installed already, and differently: {conflict.differences}; check the serial"
+    )
+
+
+def check_meter(meter: MeterFacts) -> None:
+    """Raise InvalidValue for a power or a register that no meter has."""
+    checked_code(meter.serial, what="meter")
     if not 0 < meter.max_power_w <= MAX_POWER_W:
         raise InvalidValue(
             f"max_power_w {meter.max_power_w} is not between 1 and {MAX_POWER_W}; give what the supply can carry"
@@ -176,29 +199,6 @@ def _check_meter(meter: MeterFacts) -> None:
         raise InvalidValue(f"modulus {meter.modulus_milliwh} mWh is no register's; give where it rolls over, or 0")
     if not 0 <= meter.resolution_milliwh < 2**62:
         raise InvalidValue(f"resolution {meter.resolution_milliwh} mWh is no register's; give one step of it")
-
-
-def _check_register(register_milliwh: int, modulus_milliwh: int) -> None:
-    largest = (modulus_milliwh or 2**62) - 1
-    if not 0 <= register_milliwh <= largest:
-        raise InvalidValue(f"opening register {register_milliwh} mWh is outside 0 to {largest} mWh; read it again")
-
-
-def _tariff(ledger: Ledger, tariff: str) -> TariffHistory:
-    history = ledger.folded(tariff_stream(tariff), tariff_stream_of.evolve, None)[0]
-    if history is None:
-        raise NotFound(f"there is no tariff {tariff!r}; publish it first, or check the code")
-    return history
-
-
-def _check_currency(payer: Account, history: TariffHistory) -> None:
-    """A debit carries no currency: prices in one must not be taken from money in another."""
-    currency = compiled(history.versions[-1].text, history.versions[-1].version).tariff.currency
-    if currency != payer.currency:
-        raise Refused(
-            f"tariff {history.code!r} is in {currency}, account {payer.code!r} in {payer.currency};"
-            " use a tariff or an account in the same currency"
-        )
 
 
 def _appended(ledger: Ledger, supply: str, fact: Callable[[Supply], Fact], *, command: Command | None = None) -> int:

@@ -1,7 +1,8 @@
 """Energy: an integer number of milliwatt-hours, exact at every step."""
 
-from decimal import Context, Decimal, InvalidOperation
+from decimal import Context, Decimal
 
+from ledger.values.decimals import decimal_from_text
 from ledger.values.errors import InvalidValue
 
 MILLIWH_PER_WH = 1_000
@@ -30,11 +31,7 @@ def milliwh_from_kwh(kwh: Decimal) -> int:
 
 def milliwh_from_text(text: str) -> int:
     """Convert a decimal text in kilowatt-hours, such as `12.34`, to milliwatt-hours; raises InvalidValue."""
-    try:
-        kwh = Decimal(text)
-    except InvalidOperation:
-        raise InvalidValue(f"energy {text!r} is not a number; give kWh as a decimal such as 12.34") from None
-    return milliwh_from_kwh(kwh)
+    return milliwh_from_kwh(decimal_from_text(text, what="energy"))
 
 
 def kwh_from_milliwh(milliwh: int) -> Decimal:

@@ -1,7 +1,8 @@
 """Money: an integer number of micro-units (10⁻⁶) of the ledger's currency; `Decimal` only at the edges."""
 
-from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Context, Decimal
 
+from ledger.values.decimals import decimal_from_text
 from ledger.values.errors import InvalidValue
 
 MICROS_PER_UNIT = 1_000_000
@@ -28,16 +29,18 @@ def micros_from_decimal(amount: Decimal) -> int:
 
 def micros_from_text(text: str) -> int:
     """Convert a decimal text in currency units, such as `50.00`, to micro-units; raises InvalidValue."""
-    try:
-        amount = Decimal(text)
-    except InvalidOperation:
-        raise InvalidValue(f"amount {text!r} is not a number; give a decimal such as 50.00") from None
-    return micros_from_decimal(amount)
+    return micros_from_decimal(decimal_from_text(text, what="amount"))
 
 
 def decimal_from_micros(micros: int) -> Decimal:
     """Convert micro-units to currency units, exactly."""
     return Decimal(micros).scaleb(-6, _EXACT)
+
+
+def text_from_micros(micros: int) -> str:
+    """Write micro-units as currency units, exactly: at least two places, and no more than are needed."""
+    whole, _, places = f"{decimal_from_micros(micros):f}".partition(".")
+    return f"{whole}.{places.rstrip('0').ljust(2, '0')}"
 
 
 def rounded_to_minor_unit(amount: Decimal, *, minor_digits: int = 2) -> Decimal:

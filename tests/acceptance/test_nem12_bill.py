@@ -1,12 +1,7 @@
 """An interval file on its way through Kafka, Faust and the ledger, compared with a plain sum over its own lines."""
 
 import csv
-import os
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -14,110 +9,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from console.installing import meter_facts
-from console.topics import TopicLayout, create_topics
-from ledger.store.application import Ledger
-from ledger.usecases.equip import SupplyPoint, equip
-from ledger.usecases.sites import change_site_settings
-from ledger.usecases.tariffs import publish_tariff
 from projections.queries import trial_balance_at
-from tests.services.broker import KafkaBroker
-from tests.services.postgres import Database
-from tests.streams.workers import WorkerProcess
+from tests.acceptance.office import OWN_FILE, PRICE, TAX_PERCENT, Office, add_supply
 
 REAL_FILES = Path(__file__).parents[2].parent / "shared" / "data" / "nem12"
-SINCE = datetime(2003, 1, 1, tzinfo=UTC)
-PRICE = Decimal("0.3105")
-TAX_PERCENT = Decimal(10)
 WH_PER_UNIT = {"wh": 1, "kwh": 1000}
-
-TARIFF = f"""
-code = "market"
-currency = "AUD"
-time_zone = "Australia/Brisbane"
-billing_period = "month"
-prices = "tax-exclusive"
-tax_point = "supply"
-[[charges]]
-component = "energy"
-kind = "flat"
-price_per_kwh = "{PRICE}"
-[[taxes]]
-component = "gst"
-percent = "{TAX_PERCENT}"
-on = ["energy"]
-"""
-
-# Two days of 30-minute intervals with two import channels, one export and one reactive one: E1 1.5 and E2 0.25 kWh.
-OWN_FILE = "\n".join(
-    ["100,NEM12,202601020000,US,THEM"]
-    + [
-        line
-        for number, (suffix, unit, value) in enumerate(
-            [("E1", "kWh", "1.5"), ("E2", "kWh", "0.25"), ("B1", "kWh", "9"), ("Q1", "kVArh", "7")]
-        )
-        for line in (
-            f"200,OURNMI0001,E1E2B1Q1,{number},{suffix},N1,SER1,{unit},30,",
-            *(f"300,{day},{','.join([value] * 48)},A,,,20260102000000," for day in ("20251231", "20260101")),
-        )
-    ]
-    + ["900", ""]
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Office:
-    """A ledger with a price worker, and the command line's environment to reach both."""
-
-    ledger: Ledger
-    database: Database
-    environment: dict[str, str]
-
-    def wattledger(self, *arguments: str) -> str:
-        finished = subprocess.run(
-            [sys.executable, "-m", "console", *arguments],
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        return finished.stdout + finished.stderr
-
-
-@pytest.fixture
-def office(database: Database, own_broker: KafkaBroker, tmp_path: Path) -> Iterator[Office]:
-    ledger = Ledger(url=database.url("wattledger_writer"))
-    now = datetime.now(UTC)
-    change_site_settings(
-        ledger, site="files", reconnection="confirm", warning_balance_micros=0, effective_from=SINCE, now=now
-    )
-    publish_tariff(ledger, text=TARIFF, effective_from=SINCE, note="test", now=now)
-    create_topics(bootstrap=own_broker.bootstrap, layout=TopicLayout(partitions=4))
-    environment = dict(
-        os.environ,
-        WATTLEDGER_DATABASE_URL=database.url("wattledger_writer"),
-        WATTLEDGER_KAFKA_BOOTSTRAP=own_broker.bootstrap,
-    )
-    with WorkerProcess(tmp_path, url=database.url("wattledger_writer"), bootstrap=own_broker.bootstrap):
-        yield Office(ledger, database, environment)
-    ledger.close()
-
-
-def add_supply(office: Office, nmi: str) -> None:
-    wanted = SupplyPoint(
-        supply=f"supply-{nmi}",
-        site="files",
-        concentrator="files",
-        meter=meter_facts(serial=nmi, profile="nem12", max_power_w=1_000_000),
-        account=f"account-{nmi}",
-        currency="AUD",
-        tariff="market",
-        opening_milliwh=0,
-        since=SINCE,
-    )
-    for _ in equip(office.ledger, wanted, now=datetime.now(UTC)):
-        pass
 
 
 def plain_sum_wh(file: Path) -> dict[str, dict[str, Fraction]]:
@@ -175,9 +71,11 @@ def test_an_interval_file_bills_once_to_the_sum_of_its_import_channels(office: O
     sums = plain_sum_wh(file)
     assert sums == {"OURNMI0001": {"202512": Fraction(84_000), "202601": Fraction(84_000)}}
     assert billed_micros(office, "OURNMI0001") == expected_micros(sums["OURNMI0001"]) == 57_380_400
-    assert "96 intervals committed" in first
+    assert "96 intervals taken in" in first
+    assert "billed 96 (168.000000 kWh), held 0, superseded 0" in first
     assert "ignored OURNMI0001 B1" in first
     assert "nothing changed" in again
+    assert "billed 96 (168.000000 kWh), held 0, superseded 0" in again
 
 
 @pytest.mark.kafka
@@ -189,7 +87,7 @@ def test_real_interval_files_bill_to_the_plain_sum_of_their_lines(office: Office
         for nmi, months_wh in plain_sum_wh(file).items():
             add_supply(office, nmi)
             told = office.wattledger("import", "nem12", str(file), "--map", f"{nmi}=supply-{nmi}")
-            assert "committed by the ledger" in told
+            assert "held 0, superseded 0" in told
             assert billed_micros(office, nmi) == expected_micros(months_wh), file.name
 
 

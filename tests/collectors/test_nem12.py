@@ -119,16 +119,41 @@ def test_a_sum_is_as_good_as_its_worst_part(tmp_path: Path) -> None:
         ([_channel("E1"), _day("20260101", count=49)], 3, "the number of values is wrong"),
         ([_channel("E1"), _day("20260101", "1O")], 3, "value 1 is '1O', not a number"),
         ([_channel("E1"), _day("20260101", "")], 3, "value 1 is '', not a number"),
-        ([_channel("E1"), _day("20260101", "NaN")], 3, "value 1 is NaN; energy is a finite number"),
-        ([_channel("E1"), _day("20260101", "-1")], 3, "value 1 is -1; energy is a finite number, not negative"),
+        ([_channel("E1"), _day("20260101", "NaN")], 3, "value 1 is 'NaN', not a number"),
+        ([_channel("E1"), _day("20260101", "-1")], 3, "value 1 is '-1', not a number written as 1 or 1.5"),
+        ([_channel("E1"), _day("20260101", "-0")], 3, "value 1 is '-0', not a number"),
+        ([_channel("E1"), _day("20260101", "1e20")], 3, "value 1 is '1e20', not a number"),
+        ([_channel("E1"), _day("20260101", "1_0")], 3, "value 1 is '1_0', not a number"),
+        ([_channel("E1"), _day("20260101", "١")], 3, "value 1 is '١', not a number"),
+        ([_channel("E1"), _day("20260101", " 1.5 ")], 3, "value 1 is ' 1.5 ', not a number"),
+        ([_channel("E1"), _day("20260101", ".5")], 3, "value 1 is '.5', not a number"),
+        ([_channel("E1"), _day("20260101", "9" * 400)], 3, "more than 15 digits cannot be read exactly"),
+        ([_channel("E1"), _day("20260101", "9" * 140_000)], 3, "cannot be split into fields"),
+        ([_channel("E1"), _day("20260101", "10000000000000")], 3, "more than one reading can carry"),
         ([_channel("E1"), _day("20260101", "0.0000001")], 3, "finer than one milliwatt-hour"),
         ([_channel("E1"), _day("20260101", "12345678.1234567891")], 3, "more than 15 digits"),
         ([_channel("E1"), _day("20260229")], 3, "'20260229' is no date"),
+        ([_channel("E1"), _day("2026 1 1")], 3, "'2026 1 1' is no date"),
+        ([_channel("E1"), _day("٢٠٢٦٠١٠١")], 3, "is no date; write it as YYYYMMDD"),
+        ([_channel("E1"), _day("00010101")], 3, "'00010101' is not between the years 1990 and 2100"),
+        ([_channel("E1"), _day("18000101")], 3, "'18000101' is not between the years 1990 and 2100"),
+        ([_channel("E1"), _day("99991231")], 3, "'99991231' is not between the years 1990 and 2100"),
+        ([_channel("E1", nmi="N" * 250)], 2, "is no NMI; an NMI has 1 to 10 letters and digits"),
+        ([_channel("E1", nmi="NM I")], 2, "'NM I' is no NMI"),
+        ([_channel("e1")], 2, "'e1' is no suffix; it is a capital letter and a digit or capital letter"),
         ([_channel("E1"), _day("20260101"), _day("20260101")], 4, "has 20260101 already in line 3"),
         ([_channel("E1"), _day("20260101", quality="X")], 3, "'X' after 48 values is no quality"),
+        ([_channel("E1"), _day("20260101", quality="A\0")], 3, "holds the character '\\x00'"),
+        ([_channel("E1"), _day("20260101", quality="A" * 99)], 3, "is no quality"),
+        ([_channel("E1"), _day("20260101").replace(",A,,,", ",A,7777,,")], 3, "'7777' is no reason code"),
+        ([_channel("E1"), _day("20260101"), "400,1,2,A,x,"], 4, "'x' is no reason code"),
+        ([_channel("E1"), _day("20260101"), "400,١,٢,A,,"], 4, "record 400 needs a first interval"),
+        ([_channel("E1"), _day("20260101", '"0.5')], 3, "cannot be split into fields"),
+        ([_channel("E1"), _day("20260101"), "500,S"], 4, "record 500 has 2 fields; it needs 5"),
         ([_channel("E1"), _day("20260101", quality="V")], 3, "no 400 record covers 48 of its intervals"),
         ([_channel("E1"), _day("20260101"), "400,40,49,A,,"], 4, "intervals 40 to 49 are not within 1 to 48"),
         ([_channel("E1"), _day("20260101"), "400,1,9,A,,", "400,9,9,A,,"], 5, "overlap an earlier 400"),
+        ([_channel("E1").replace(",30,", ",٣٠,")], 2, "interval length '٣٠' is not 5, 15 or 30"),
         ([_channel("E1", minutes=60), _day("20260101", count=24)], 2, "interval length '60' is not 5, 15 or 30"),
         ([_channel("E1", unit="kVArh"), _day("20260101")], 2, "unit 'kVArh' of channel E1 is not kWh, Wh or MWh"),
         ([_channel("E1"), _day("20260101"), "250,x"], 4, "'250' is no record of NEM12"),
@@ -149,6 +174,25 @@ def test_a_file_that_was_cut_short_is_refused(tmp_path: Path) -> None:
 def test_another_kind_of_file_is_refused(tmp_path: Path) -> None:
     assert "line 1: is no NEM12 header" in _refused(_file(tmp_path, header="100,NEM13,202601020304,MDA1,Ret1"))
     assert "line 1: is no NEM12 header" in _refused(_file(tmp_path, header="date,kWh"))
+
+
+def test_a_header_that_names_nobody_is_refused(tmp_path: Path) -> None:
+    assert "line 1: record 100 has 2 fields; it needs 5" in _refused(_file(tmp_path, header="100,NEM12"))
+
+
+def test_a_sum_of_channels_beyond_what_a_reading_carries_is_refused(tmp_path: Path) -> None:
+    day = _day("20260101", "9000000000000")  # kWh; a reading carries 9.22 × 10¹² of them
+    told = _refused(_file(tmp_path, _channel("E1"), day, _channel("E2"), day))
+    assert "NMI0000001 has 18000000000000000000 mWh from 2026-01-01 00:00:00" in told
+    assert "more than one reading can carry" in told
+
+
+def test_what_is_accepted_can_be_read_from_the_wire(tmp_path: Path) -> None:
+    for year in (1990, 2100):
+        path = _file(tmp_path, _channel("E1", nmi="a"), _day(f"{year}0101", "9223372036854", quality="S14"))
+        file = parse_nem12(path)
+        for sweep in import_sweeps(file, concentrators=dict.fromkeys(file.nmis, "imports")):
+            assert wire.decode_meter_message(wire.encode(sweep)) == sweep
 
 
 def test_all_errors_of_a_file_are_told_at_once(tmp_path: Path) -> None:

@@ -302,7 +302,9 @@ def test_a_collector_whose_clock_is_behind_refuses_to_cut_but_may_restore(tmp_pa
         async with _edge(tmp_path, relay, now=lambda: behind) as edge:
             (cut,) = await edge.obey(an_order("open", sequence=1))
             assert cut.outcome == "refused"
-            assert cut.detail.startswith("clock:")
+            assert cut.detail.startswith(f"clock: {behind.isoformat()} at the edge")
+            assert "differ by 3600 s" in cut.detail
+            assert "check both" in cut.detail
             (restored,) = await edge.obey(an_order("close", sequence=2))
             assert (restored.outcome, restored.readback) == ("confirmed", "closed")
 
@@ -310,12 +312,15 @@ def test_a_collector_whose_clock_is_behind_refuses_to_cut_but_may_restore(tmp_pa
 
 
 def test_the_newest_signed_time_is_remembered_across_restarts(tmp_path: Path) -> None:
+    signed = datetime.now(UTC) + timedelta(minutes=10)
+
     async def ahead(edge: Edge) -> None:
-        await edge.obey(an_order("close", sequence=1, issued_at=datetime.now(UTC) + timedelta(minutes=10)))
+        await edge.obey(an_order("close", sequence=1, issued_at=signed))
 
     async def after_restart(edge: Edge) -> None:
         (result,) = await edge.obey(an_order("open", sequence=2))
         assert result.outcome == "refused"
+        assert signed.isoformat() in result.detail
         assert edge.relay.writes == 0
 
     _scene(tmp_path, ahead)

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -5,8 +6,9 @@ import pytest
 from collectors.errors import BadFile
 from collectors.settings import read_settings
 from collectors.site import read_site
+from ledger.usecases.codes import checked_code
 from ledger.values.errors import InvalidValue
-from tests.collectors.builders import SIGNER, a_site, site_text
+from tests.collectors.builders import SIGNER, a_site, serial_of, site_text
 
 
 def test_a_site_names_its_concentrators_and_their_meters(tmp_path: Path) -> None:
@@ -44,6 +46,37 @@ def test_all_errors_of_a_site_are_reported_at_once_with_place_and_remedy(tmp_pat
 def test_two_concentrators_at_one_address_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BadFile, match=r"address '127\.0\.0\.1:5021' is there twice"):
         a_site(tmp_path, ports=[5021, 5021])
+
+
+@pytest.mark.parametrize("code", ["", "S" * 65, "-S1", "S 1", "S1\n", "S\0", "Straße", "٣", "a,b"])
+@pytest.mark.parametrize(
+    ("key", "place"),
+    [
+        ('id = "edge-1"', "collector.id"),
+        ('id = "C1"', "concentrators[1].id"),
+        (f'serial = "{serial_of(1)}"', "concentrators[1].meters[1].serial"),
+        ('supply = "S1"', "concentrators[1].meters[1].supply"),
+    ],
+)
+def test_what_the_ledger_would_not_take_for_a_code_is_refused_before_it_is_published(
+    tmp_path: Path, key: str, place: str, code: str
+) -> None:
+    with pytest.raises(InvalidValue):
+        checked_code(code, what="code")
+    path = tmp_path / "site.toml"
+    path.write_text(site_text(ports=[5021]).replace(key, f"{key.split(' = ')[0]} = {json.dumps(code)}"))
+    with pytest.raises(BadFile) as refused:
+        read_site(path)
+    (error,) = refused.value.errors
+    assert error.startswith(f"{place}: {code!r} is wrong; ")
+    assert error.endswith("in 1 to 64 letters, digits or . _ : / - (begin with a letter or digit)")
+
+
+@pytest.mark.parametrize("code", ["S", "S" * 64, "9.a_b:c/d-e", "400000000001"])
+def test_every_code_that_the_ledger_takes_may_stand_in_a_site_file(tmp_path: Path, code: str) -> None:
+    path = tmp_path / "site.toml"
+    path.write_text(site_text(ports=[5021]).replace('supply = "S1"', f'supply = "{code}"'))
+    assert read_site(path).concentrators[0].meters[0].supply == checked_code(code, what="code")
 
 
 def test_a_file_that_is_not_toml_is_refused_with_its_line(tmp_path: Path) -> None:

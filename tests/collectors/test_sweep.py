@@ -127,6 +127,25 @@ def test_a_shorter_answer_than_was_asked_for_is_refused(tmp_path: Path) -> None:
     assert _failures(metrics, "wrong-length") == 1
 
 
+def test_a_clock_outside_the_wires_calendar_is_a_gap_and_the_collector_lives(tmp_path: Path) -> None:
+    async def scene() -> CollectorMetrics:
+        async with stub_concentrator(_answers) as (port, _):
+            site = a_site(tmp_path, ports=[port])
+            bus, metrics = Bus(host="127.0.0.1", port=port, timeout_s=0.2), CollectorMetrics()
+            sweeper = Sweeper(
+                concentrator=site.concentrators[0],
+                bus=bus,
+                retries=0,
+                metrics=metrics,
+                now=lambda: NOON.replace(year=3000),
+            )
+            assert await sweeper.sweep() == []
+            bus.close()
+            return metrics
+
+    assert _failures(_run(scene()), "decode") == 1
+
+
 def test_a_late_answer_is_not_taken_for_the_next_ones(tmp_path: Path) -> None:
     async def answer(request: bytes) -> bytes:
         if _unit(request) == 1:

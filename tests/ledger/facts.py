@@ -7,7 +7,15 @@ from ledger.domain.account import AccountCredited, AccountOpened
 from ledger.domain.event import Fact
 from ledger.domain.meter import Difference, Episode, MeterState, ReadingHeld, Source, UsageCorrected, UsageDebited
 from ledger.domain.postings import correction_postings, debit_postings, top_up_postings
-from ledger.domain.relay import LockCleared, LockSet, LowBalanceWarned, OrderConcluded, OrderIssued, WarningCleared
+from ledger.domain.relay import (
+    CloseConsented,
+    LockCleared,
+    LockSet,
+    LowBalanceWarned,
+    OrderConcluded,
+    OrderIssued,
+    WarningCleared,
+)
 from ledger.domain.site import SiteSettingsChanged
 from ledger.domain.supply import MeterInstalled, SupplyOccupied, SupplyRegistered, TermsAssigned
 from ledger.domain.tariff import TariffPublished
@@ -215,6 +223,27 @@ FACTS: list[Fact] = [
         ledger_position=45,
         recorded_at=MOVED_IN,
     ),
+    LockSet(
+        supply="room-1",
+        cause="operator",
+        account="room-1-a",
+        balance_micros=0,
+        ledger_position=0,
+        reason="works",
+        operator="op-7",
+        recorded_at=MOVED_IN,
+    ),
+    LockCleared(
+        supply="room-1",
+        cause="operator",
+        account="room-1-a",
+        balance_micros=0,
+        ledger_position=0,
+        reason="works-done",
+        operator="op-7",
+        recorded_at=MOVED_IN,
+    ),
+    CloseConsented(supply="room-1", account="room-1-a", channel="app", recorded_at=MOVED_IN),
     OrderIssued(
         supply="room-1",
         order=ORDER,

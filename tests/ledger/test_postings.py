@@ -18,6 +18,7 @@ from tests.ledger.builders import household
 MOVES_NO_MONEY = {
     "account.opened/1",
     "meter.reading-held/1",
+    "relay.close-consented/1",
     "relay.lock-cleared/1",
     "relay.lock-set/1",
     "relay.low-balance-warned/1",
@@ -41,7 +42,7 @@ def test_every_kind_of_fact_has_postings_or_is_known_to_move_no_money() -> None:
 
 @pytest.mark.parametrize("topic", sorted(WITH_POSTINGS))
 def test_the_golden_example_of_a_fact_with_postings_balances(topic: str) -> None:
-    (fact,) = [fact for fact in facts.FACTS if fact.topic == topic]
+    fact = next(fact for fact in facts.FACTS if fact.topic == topic)
     postings: list[Posting] = getattr(fact, "postings")  # noqa: B009 - some facts have them, their base class has not
     assert postings
     assert sum(posting.amount_micros for posting in postings) == 0

@@ -9,15 +9,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.values.energy import kwh_from_milliwh, milliwh_from_kwh
+from ledger.values.energy import kwh_from_milliwh, milliwh_from_kwh, milliwh_from_text
 from ledger.values.errors import InvalidValue
 from ledger.values.instants import in_utc, parse_instant
 from ledger.values.money import (
     decimal_from_micros,
     divided_half_away,
     micros_from_decimal,
+    micros_from_text,
     rounded_to_minor_unit,
+    text_from_micros,
 )
+
+# More digits than any context that rounds would keep.
+MANY_DIGITS = "1." + "0" * 200 + "1"
 
 whole = st.integers(min_value=-(10**35), max_value=10**35)
 
@@ -32,13 +37,13 @@ def test_money_survives_the_way_to_decimals_and_back(micros: int) -> None:
     assert micros_from_decimal(decimal_from_micros(micros)) == micros
 
 
-@pytest.mark.parametrize("text", ["0.0000001", "12.3456789", "1000000000000000000000.0000001", "1e-200"])
+@pytest.mark.parametrize("text", ["0.0000001", "12.3456789", "1000000000000000000000.0000001", "1e-200", MANY_DIGITS])
 def test_energy_finer_than_a_milliwatt_hour_is_refused_not_rounded(text: str) -> None:
     with pytest.raises(InvalidValue, match=r"finer than 0\.000001 kWh"):
         milliwh_from_kwh(Decimal(text))
 
 
-@pytest.mark.parametrize("text", ["0.0000001", "1000000000000000000000.0000001"])
+@pytest.mark.parametrize("text", ["0.0000001", "1000000000000000000000.0000001", MANY_DIGITS])
 def test_money_finer_than_a_micro_unit_is_refused_not_rounded(text: str) -> None:
     with pytest.raises(InvalidValue, match=r"finer than 0\.000001"):
         micros_from_decimal(Decimal(text))
@@ -57,6 +62,36 @@ def test_a_number_of_a_million_digits_is_refused_before_it_is_written_out(conver
     assert callable(convert)
     with pytest.raises(InvalidValue, match="check its unit"):
         convert(Decimal("1e900000"))
+
+
+@pytest.mark.parametrize(
+    "text", ["1_000", "١٢", " 5", "5 ", "5\n", "1e3", "+5", ".5", "5.", "0x1", "", "-", "NaN", "五"]
+)
+def test_a_number_is_read_only_as_plain_digits(text: str) -> None:
+    for convert in (micros_from_text, milliwh_from_text):
+        with pytest.raises(InvalidValue, match="is not a number; write it in digits") as caught:
+            convert(text)
+        assert repr(text) in str(caught.value)
+
+
+@pytest.mark.parametrize(("text", "micros"), [("25", 25_000_000), ("-0.000001", -1), ("007.50", 7_500_000)])
+def test_plain_digits_are_money_and_energy(text: str, micros: int) -> None:
+    assert micros_from_text(text) == milliwh_from_text(text) == micros
+
+
+@pytest.mark.parametrize(
+    ("micros", "text"),
+    [
+        (25_000_000, "25.00"),
+        (-5_000_000, "-5.00"),
+        (1, "0.000001"),
+        (1_500_000, "1.50"),
+        (0, "0.00"),
+        (-1, "-0.000001"),
+    ],
+)
+def test_money_is_written_with_as_many_places_as_it_needs(micros: int, text: str) -> None:
+    assert text_from_micros(micros) == text
 
 
 @given(st.integers(-(10**30), 10**30), st.integers(1, 10**12))

@@ -194,7 +194,15 @@ def test_the_readings_those_were_made_of_are_well(reading: dict[str, Any]) -> No
 @pytest.mark.parametrize("sequence", [0, -1, 2**63])
 def test_sweeps_are_numbered_from_one_to_what_the_ledger_can_keep(sequence: int) -> None:
     with pytest.raises(WireError):
+        decode_meter_message(json.dumps(json.loads(SWEEP_BYTES) | {"sequence": sequence}).encode())
+
+
+@pytest.mark.parametrize("sequence", [-1, 2**63])
+def test_an_acknowledgement_covers_no_sweep_or_one_that_there_is(sequence: int) -> None:
+    with pytest.raises(WireError):
         decode_ack(json.dumps(json.loads(ACK_BYTES) | {"sequence": sequence}).encode())
+    nothing_yet = json.dumps(json.loads(ACK_BYTES) | {"sequence": 0}).encode()
+    assert decode_ack(nothing_yet).sequence == 0
 
 
 def test_a_message_of_another_topic_is_not_taken_for_ones_own() -> None:

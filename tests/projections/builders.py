@@ -13,7 +13,7 @@ from ledger.domain.account import AccountCredited, AccountOpened
 from ledger.domain.event import Event, Fact
 from ledger.domain.meter import Episode, MeterState, ReadingHeld, Source, UsageDebited
 from ledger.domain.postings import debit_postings, top_up_postings
-from ledger.domain.relay import LockSet, OrderConcluded, OrderIssued
+from ledger.domain.relay import CloseConsented, LockSet, OrderConcluded, OrderIssued
 from ledger.domain.site import Reconnection, SiteSettingsChanged
 from ledger.domain.supply import MeterInstalled, SupplyOccupied, SupplyRegistered
 from ledger.domain.tariff import TariffPublished
@@ -252,7 +252,9 @@ def a_busy_month(*, households: int = 4) -> list[Fact]:
         facts.append(reading_held(supply="flat-0", at=at + timedelta(hours=1)))
         facts.append(reading_held(supply="flat-2", opens_episode=False, at=at))
         facts += _switched_off_and_on("flat-1", "household-1", first_version=5 * day + 1, at=at)
-    facts.append(settings_changed(reconnection="confirm", at=START + timedelta(days=6)))
+    last = START + timedelta(days=6)
+    facts.append(settings_changed(reconnection="confirm", at=last))
+    facts.append(CloseConsented(supply="flat-1", account="household-1", channel="app", recorded_at=last))
     return facts
 
 

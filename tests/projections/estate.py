@@ -29,7 +29,7 @@ class Estate:
     control: Control = field(init=False)
 
     def __post_init__(self) -> None:
-        self.control = Control(OrderBook(OrderSigner(SIGNING_KEY), LIFETIME), now=lambda: self.now)
+        self.control = Control(OrderBook(OrderSigner(SIGNING_KEY), LIFETIME), now=lambda _: self.now)
 
     @property
     def verifier(self) -> OrderVerifier:

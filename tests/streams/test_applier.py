@@ -10,6 +10,7 @@ import psycopg
 import pytest
 from psycopg import Connection
 
+from ledger import wire
 from ledger.store.application import Ledger
 from ledger.store.gate import Gate
 from streams.applier import Applier, Stale
@@ -82,6 +83,34 @@ def _drain(applier: Applier[PricingDraft], messages: Sequence[Message]) -> None:
     assert applier.behind(messages) == {}
 
 
+def _beside(database: Database) -> list[Any]:
+    """The rows beside the events: positions, progress and counts, as a redelivery must leave them."""
+    with psycopg.connect(database.url()) as connection:
+        return [
+            connection.execute(query).fetchall()
+            for query in (
+                "SELECT * FROM ledger.positions ORDER BY topic, partition",
+                "SELECT * FROM ledger.sweeps ORDER BY concentrator",
+                "SELECT * FROM ledger.meters_seen ORDER BY supply",
+            )
+        ]
+
+
+def test_a_worker_alone_prices_each_batch_once(estate: Database) -> None:
+    prepared: list[int] = []
+
+    class Counting(PricingDrafter):
+        def prepare(self, connection: Connection[Any], messages: Sequence[Message]) -> PricingDraft:
+            prepared.append(len(messages))
+            return super().prepare(connection, messages)
+
+    applier = pricing_applier(_url(estate), Counting(clock=now))
+    messages = messages_of_truth(TRUTH)
+    for start in range(0, 36, 12):
+        applier.apply(messages[start : start + 12])
+    assert prepared == [12, 12, 12]
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_redelivery_gaps_and_two_appliers_on_the_same_partitions_change_nothing(
     estate: Database, quiet: Database, seed: int
@@ -97,6 +126,7 @@ def test_redelivery_gaps_and_two_appliers_on_the_same_partitions_change_nothing(
             assert offset == (applier.reached(partition) or 0) + 1 or offset == 0
     _drain(appliers[0], messages_of_truth(TRUTH))
     _check(estate, quiet)
+    assert _beside(estate) == _beside(quiet)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -116,6 +146,7 @@ def test_commits_cut_at_any_point_change_nothing(estate: Database, quiet: Databa
         _drain(first, messages_of_truth(TRUTH))
     assert set(proxy.met) == {"passes", "cut-before", "reply-lost", "cut-at-once"}
     _check(estate, quiet)
+    assert _beside(estate) == _beside(quiet)
 
 
 def test_a_batch_is_taken_up_to_its_gap_and_says_where_to_read_again(estate: Database) -> None:
@@ -150,6 +181,19 @@ def test_a_sweep_published_again_at_a_new_offset_is_counted_and_acknowledged_but
     assert draft.debits == 0
     with psycopg.connect(estate.url()) as connection:
         assert connection.execute("SELECT sum(duplicates) FROM ledger.sweeps").fetchone() == (36,)
+    _check(estate, quiet)
+
+
+def test_a_sweep_before_whose_turn_it_is_waits_and_the_collector_is_told_where_the_ledger_is(
+    estate: Database, quiet: Database
+) -> None:
+    """The first sweep was lost: an acknowledgement of 0 makes the collector go back."""
+    third = messages_of_truth(TRUTH)[6]
+    applier = pricing_applier(_url(estate))
+    draft = applier.apply([_moved(third, by=-2)])
+    assert draft is not None
+    assert [wire.decode_ack(wire.encode(ack)).sequence for ack in draft.acks] == [0]
+    applier.apply([_moved(message, by=1 if message.key == b"c1" else 0) for message in messages_of_truth(TRUTH)])
     _check(estate, quiet)
 
 

@@ -1,0 +1,48 @@
+"""What must hold before anything is written about a supply point; each check names the value and the remedy."""
+
+from ledger.domain import site as site_stream_of
+from ledger.domain import tariff as tariff_stream_of
+from ledger.domain.account import Account
+from ledger.domain.tariff import TariffHistory, compiled
+from ledger.store.application import Ledger
+from ledger.values.errors import InvalidValue, NotFound, Refused
+from ledger.values.identity import site_stream, tariff_stream
+
+
+def check_site(ledger: Ledger, site: str) -> None:
+    """Raise NotFound for a site without settings, be it from a later instant on: nothing there could be decided."""
+    if not ledger.folded(site_stream(site), site_stream_of.evolve, site_stream_of.UNKNOWN)[0]:
+        raise NotFound(
+            f"site {site!r} has no settings, so nothing there would ever be warned or cut;"
+            f" set them first: wattledger site set {site}"
+        )
+
+
+def check_register(register_milliwh: int, modulus_milliwh: int) -> None:
+    """Raise InvalidValue for a register that the meter cannot show."""
+    largest = (modulus_milliwh or 2**62) - 1
+    if not 0 <= register_milliwh <= largest:
+        raise InvalidValue(f"opening register {register_milliwh} mWh is outside 0 to {largest} mWh; read it again")
+
+
+def published_tariff(ledger: Ledger, tariff: str) -> TariffHistory:
+    """Return a tariff's versions; raises NotFound where there is none."""
+    history: TariffHistory | None = ledger.folded(tariff_stream(tariff), tariff_stream_of.evolve, None)[0]
+    if history is None:
+        raise NotFound(f"there is no tariff {tariff!r}; publish it first, or check the code")
+    return history
+
+
+def currency_of(history: TariffHistory) -> str:
+    """Return the currency of a tariff, the same in each of its versions."""
+    return compiled(history.versions[-1].text, history.versions[-1].version).tariff.currency
+
+
+def check_currency(payer: Account, history: TariffHistory) -> None:
+    """Raise Refused for prices in one currency on money in another: a debit carries no currency."""
+    currency = currency_of(history)
+    if currency != payer.currency:
+        raise Refused(
+            f"tariff {history.code!r} is in {currency}, account {payer.code!r} in {payer.currency};"
+            " use a tariff or an account in the same currency"
+        )
