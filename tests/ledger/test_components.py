@@ -201,6 +201,16 @@ prices = { "峰" = "2.00", "谷" = "0.70" }
     assert rated.lines[2].rule == "energy above 3 kWh of the month in 谷"
 
 
+def test_a_blocks_fee_falls_on_its_first_energy_even_where_the_last_reading_ended_at_its_edge() -> None:
+    tariff = compiled(block_charge(("10", "10", "2"), ("20", "5", "3"), ("", "5", "3")))
+    counters, posted = Counters(), []
+    for kwh in ("4", "6", "1", "1", "8", "1"):
+        rated = bill(tariff, [hours(MORNING, 1, kwh)], counters=counters, days=False)
+        counters = rated.counters
+        posted.append(amounts(rated.lines)["energy"])
+    assert posted == [42, 60, 8, 5, 40, 8]
+
+
 def test_a_ladder_of_one_period_is_climbed_by_that_periods_energy_alone() -> None:
     tariff = compiled(HOURS, block_charge(("1", "1"), ("", "5"), more='periods = ["峰"]'))
     rated = bill(tariff, [hours(datetime(2026, 3, 10, 6, tzinfo=SHANGHAI), 4, "4")], days=False)
