@@ -541,6 +541,7 @@ def test_an_amount_below_the_opening_fee_buys_nothing_and_is_all_change() -> Non
     ("usage", "complaint"),
     [
         (Usage(MORNING, MORNING - timedelta(hours=1), 1), "before it; give start and end"),
+        (Usage(MORNING, MORNING.replace(year=9999), 1), "is beyond any meter; check its years"),
         (Usage(MORNING, MORNING, -1), "import_milliwh -1; it cannot be negative"),
     ],
 )
