@@ -16,6 +16,7 @@ from ledger.domain.meter import UsageCorrected, UsageDebited
 from ledger.domain.metering import take_interval
 from ledger.domain.snapshot import Price, PricingSnapshot
 from ledger.domain.supply import Supply
+from ledger.rating.components import OnChange
 from ledger.rating.rate import CompiledTariff, compile_tariff
 from ledger.store.mapper import fact_of, stored
 from ledger.store.meter_history import read_history
@@ -81,7 +82,7 @@ def price_lists(draw: st.DrawFn) -> tuple[Price, ...]:
 
 
 def _as(compiled: CompiledTariff, version: int, draw: st.DrawFn) -> CompiledTariff:
-    on_change = draw(st.sampled_from(["carry-over", "restart"]))
+    on_change: OnChange = "carry-over" if draw(st.booleans()) else "restart"
     tariff = replace(compiled.tariff, proration=replace(compiled.tariff.proration, on_change=on_change))
     return compile_tariff(tariff, version=version)
 
