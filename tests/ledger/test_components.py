@@ -479,6 +479,23 @@ def test_blocks_shrink_to_the_part_of_their_window_that_is_lived_in(
     assert used(tariff, str(expected + 1), at=at) == dec(energy=str(expected + 2))
 
 
+def test_months_of_an_annual_window_begin_on_its_anchors_day() -> None:
+    """Of the year from 15 March, 20 April leaves eleven begun months of twelve."""
+    text = block_charge(("120", "1"), ("", "2"), more='window = "year"\nanchor = "03-15"')
+    tariff = compiled(text, '[proration]\nblocks = "months"\n').for_part(Part(first=date(2026, 4, 20)))
+    assert used(tariff, "111", at=datetime(2026, 4, 25, tzinfo=SHANGHAI)) == dec(energy="112")
+
+
+def test_what_is_given_back_rounds_half_away_from_zero_too() -> None:
+    """Half a micro-unit is given back twice: −1 at first, and −1 in all."""
+    rebate = '[[rebates]]\ncomponent = "rebate"\npercent = "50"\non = ["energy"]\n'
+    tariff = compiled(ENERGY, rebate)
+    first = bill(tariff, [hours(MORNING, 1, "0.000001")], days=False)
+    then = bill(tariff, [hours(MORNING, 1, "0.000001")], counters=first.counters, days=False)
+    given = [amounts(rated.lines)["rebate"] for rated in (first, then)]
+    assert given == [Decimal("-0.000001"), 0]
+
+
 def test_a_minimum_shrinks_to_the_days_lived_in() -> None:
     tariff = compiled(MINIMUM, '[proration]\nminimum = "days"\n')
     counters = bill(tariff, [hours(MORNING, 1, "1")]).counters
