@@ -3,11 +3,12 @@
 from datetime import date
 from fractions import Fraction
 
+from ledger.rating.climbing import open_ladders
 from ledger.rating.compiled import CompiledTariff, per_watt_day
 from ledger.rating.components import CapacityCharge, DailyCharge, Minimum
 from ledger.rating.ladder import WHOLE, Part, month_of, share_of
 from ledger.rating.lines import Counters, Rated
-from ledger.rating.rate import begun, open_ladders
+from ledger.rating.rate import begun
 from ledger.rating.running import Running
 from ledger.rating.words import Words, measured_words
 

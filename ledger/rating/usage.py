@@ -14,6 +14,8 @@ _MICROSECOND = timedelta(microseconds=1)
 # mWh in an hour are mW; there are 3.6 × 10⁹ microseconds in one.
 _MICROSECONDS_PER_HOUR = 3_600_000_000
 _MILLI = 1_000
+# Local days at the calendar's own ends could not be worked out.
+_FIRST_YEAR, _LAST_YEAR = 1900, 9000
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,10 @@ def segment_usage(compiled: CompiledTariff, usage: Usage) -> list[Atom]:
 def _check(compiled: CompiledTariff, usage: Usage, start: datetime, end: datetime) -> None:
     if end < start:
         raise InvalidValue(f"usage from {start.isoformat()} ends at {end.isoformat()}, before it; give start and end")
+    if start.year < _FIRST_YEAR or end.year > _LAST_YEAR:
+        raise InvalidValue(
+            f"usage from {start.isoformat()} to {end.isoformat()} is beyond any meter; check its years"
+        )
     for name in ("import_milliwh", "reactive_millivarh", "apparent_millivah"):
         if getattr(usage, name) < 0:
             raise InvalidValue(

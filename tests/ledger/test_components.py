@@ -201,6 +201,16 @@ prices = { "峰" = "2.00", "谷" = "0.70" }
     assert rated.lines[2].rule == "energy above 3 kWh of the month in 谷"
 
 
+def test_a_blocks_fee_falls_on_its_first_energy_even_where_the_last_reading_ended_at_its_edge() -> None:
+    tariff = compiled(block_charge(("10", "10", "2"), ("20", "5", "3"), ("", "5", "3")))
+    counters, posted = Counters(), []
+    for kwh in ("4", "6", "1", "1", "8", "1"):
+        rated = bill(tariff, [hours(MORNING, 1, kwh)], counters=counters, days=False)
+        counters = rated.counters
+        posted.append(amounts(rated.lines)["energy"])
+    assert posted == [42, 60, 8, 5, 40, 8]
+
+
 def test_a_ladder_of_one_period_is_climbed_by_that_periods_energy_alone() -> None:
     tariff = compiled(HOURS, block_charge(("1", "1"), ("", "5"), more='periods = ["峰"]'))
     rated = bill(tariff, [hours(datetime(2026, 3, 10, 6, tzinfo=SHANGHAI), 4, "4")], days=False)
@@ -469,6 +479,23 @@ def test_blocks_shrink_to_the_part_of_their_window_that_is_lived_in(
     assert used(tariff, str(expected + 1), at=at) == dec(energy=str(expected + 2))
 
 
+def test_months_of_an_annual_window_begin_on_its_anchors_day() -> None:
+    """Of the year from 15 March, 20 April leaves eleven begun months of twelve."""
+    text = block_charge(("120", "1"), ("", "2"), more='window = "year"\nanchor = "03-15"')
+    tariff = compiled(text, '[proration]\nblocks = "months"\n').for_part(Part(first=date(2026, 4, 20)))
+    assert used(tariff, "111", at=datetime(2026, 4, 25, tzinfo=SHANGHAI)) == dec(energy="112")
+
+
+def test_what_is_given_back_rounds_half_away_from_zero_too() -> None:
+    """Half a micro-unit is given back twice: −1 at first, and −1 in all."""
+    rebate = '[[rebates]]\ncomponent = "rebate"\npercent = "50"\non = ["energy"]\n'
+    tariff = compiled(ENERGY, rebate)
+    first = bill(tariff, [hours(MORNING, 1, "0.000001")], days=False)
+    then = bill(tariff, [hours(MORNING, 1, "0.000001")], counters=first.counters, days=False)
+    given = [amounts(rated.lines)["rebate"] for rated in (first, then)]
+    assert given == [Decimal("-0.000001"), 0]
+
+
 def test_a_minimum_shrinks_to_the_days_lived_in() -> None:
     tariff = compiled(MINIMUM, '[proration]\nminimum = "days"\n')
     counters = bill(tariff, [hours(MORNING, 1, "1")]).counters
@@ -531,6 +558,7 @@ def test_an_amount_below_the_opening_fee_buys_nothing_and_is_all_change() -> Non
     ("usage", "complaint"),
     [
         (Usage(MORNING, MORNING - timedelta(hours=1), 1), "before it; give start and end"),
+        (Usage(MORNING, MORNING.replace(year=9999), 1), "is beyond any meter; check its years"),
         (Usage(MORNING, MORNING, -1), "import_milliwh -1; it cannot be negative"),
     ],
 )
