@@ -9,6 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from ledger.store.log import head_of
 from projections.queries import trial_balance_at
 from tests.acceptance.office import OWN_FILE, PRICE, TAX_PERCENT, Office, add_supply
 
@@ -53,7 +54,7 @@ def billed_micros(office: Office, nmi: str) -> int:
             (f"account-{nmi}",),
         ).fetchone()
         assert row is not None
-        balance = trial_balance_at(connection, position=2**60)
+        balance = trial_balance_at(connection, position=head_of(connection)[0])
     assert balance.total == 0
     return int(Decimal(row[0]) * 1_000_000)
 
