@@ -95,8 +95,8 @@ times = ["22:00-08:00"]
         (
             [
                 ENERGY,
-                '[[free_units]]\ncomponent = "f"\nkwh = "1"\non = ["d"]\n[[charges]]\ncomponent = "d"\nkind = "daily"\n'
-                'price_per_day = "1"\n',
+                '[[free_units]]\ncomponent = "f"\nkwh = "1"\non = ["d"]\n'
+                '[[charges]]\ncomponent = "d"\nkind = "daily"\nprice_per_day = "1"\n',
             ],
             "free_units[1].on names 'd', which has no price per kWh",
         ),
