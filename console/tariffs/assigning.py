@@ -14,6 +14,7 @@ from ledger.domain.event import Event
 from ledger.domain.supply import Supply
 from ledger.store.application import Ledger
 from ledger.store.command import Command
+from ledger.store.recorder import Guard
 from ledger.usecases.supplies import assign_tariff
 from ledger.values.errors import LedgerError
 from ledger.values.identity import supply_stream
@@ -40,7 +41,12 @@ class RehearsedLedger(Ledger):
 
     name = "ledger"
 
-    def append(self, *events: Event, command: Command | None = None) -> int:  # noqa: ARG002 - that is the point
+    def append(  # the arguments are unused: that is the point
+        self,
+        *events: Event,  # noqa: ARG002
+        command: Command | None = None,  # noqa: ARG002
+        guard: Guard | None = None,  # noqa: ARG002
+    ) -> int:
         """Append nothing; there is no position to return."""
         return 0
 

@@ -11,6 +11,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from ledger.domain.event import Event, Fact
 from ledger.store.command import Command
+from ledger.store.recorder import Guard
 from ledger.values.errors import Conflict
 
 State = TypeVar("State")
@@ -59,12 +60,12 @@ class Ledger(Application[UUID]):
             state, version = evolve(state, event.fact), event.originator_version
         return state, version
 
-    def append(self, *events: Event, command: Command | None = None) -> int:
-        """Append events in one transaction and return the position of the last.
+    def append(self, *events: Event, command: Command | None = None, guard: Guard | None = None) -> int:
+        """Append events in one transaction and return the position of the last; a `guard` may refuse to the end.
 
         Raises the library's IntegrityError where another writer was first; nothing is appended then.
         """
-        recordings = self.save(*events, command=command)
+        recordings = self.save(*events, command=command, guard=guard)
         return recordings[-1].notification.id
 
     def earlier(self, command: Command) -> int | None:

@@ -1,6 +1,6 @@
 """The library's application recorder, writing through the gate by COPY; its reading side is the library's own."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from eventsourcing.persistence import ApplicationRecorder, StoredEvent
@@ -12,22 +12,32 @@ from psycopg.types.json import Jsonb
 from ledger.store.command import Command
 from ledger.store.gate import CHANNEL, gated
 
+Guard = Callable[[Cursor[TupleRow]], None]
+
 
 class GateRecorder(PostgresApplicationRecorder):
     """Records events under the gate; accepts a `command` whose key is kept in the same transaction."""
 
     def insert_events(
-        self, stored_events: Sequence[StoredEvent], *, command: Command | None = None, **kwargs: Any
+        self,
+        stored_events: Sequence[StoredEvent],
+        *,
+        command: Command | None = None,
+        guard: Guard | None = None,
+        **kwargs: Any,
     ) -> Sequence[int] | None:
         """Append events in one transaction and return their positions.
 
-        Not retried here, unlike the library's: after a lost COMMIT reply only the caller can tell what happened.
+        A `guard` looks once more while the gate is held, and raises where nothing may be appended. Not retried here,
+        unlike the library's: after a lost COMMIT reply only the caller can tell what happened.
         """
         unknown = sorted(name for name, value in kwargs.items() if value is not None)
         if unknown:
             # A tracking, say, that is silently not recorded would be money booked twice.
             raise TypeError(f"the ledger's recorder does not take {unknown}")
         with self.datastore.get_connection() as connection, gated(connection) as gate:
+            if guard is not None:
+                guard(gate.cursor)
             positions = gate.append(stored_events)
             if command is not None:
                 _keep_key(gate.cursor, command, gate.head)

@@ -9,6 +9,7 @@ from ledger.domain.tariff import TariffHistory, TariffPublished, compiled
 from ledger.rating.tariff import Tariff, parse_tariff, prepaid_errors
 from ledger.store.application import Ledger
 from ledger.usecases.attempt import appended
+from ledger.usecases.billed_past import BilledPast, billed_past
 from ledger.usecases.codes import checked_code
 from ledger.values.errors import InvalidValue, Refused
 from ledger.values.identity import tariff_stream
@@ -19,8 +20,8 @@ def publish_tariff(ledger: Ledger, *, text: str, effective_from: datetime, note:
     """Publish a tariff file's text as the next version, in force from an instant on; return the version.
 
     It takes effect at or after the newest version, or before the first: what was held for want of a price can then
-    be billed. Raises InvalidValue for a wrong file (naming every error) or code, Refused for an instant between, or
-    where the currency or the time zone is not the earlier versions'.
+    be billed. Raises InvalidValue for a wrong file (naming every error) or code, Refused for an instant between or
+    in a past that is billed already, or where the currency or the time zone is not the earlier versions'.
     """
     tariff = parse_tariff(text)
     refusals = prepaid_errors(tariff)
@@ -30,12 +31,16 @@ def publish_tariff(ledger: Ledger, *, text: str, effective_from: datetime, note:
     effective_from = in_utc(effective_from)
     stream = tariff_stream(tariff.code)
     version = 0
+    past: BilledPast | None = None
 
     def decide() -> Sequence[Event]:
-        nonlocal version
+        nonlocal version, past
         history, events = ledger.folded(stream, tariff_stream_of.evolve, None)
         if history is not None:
             _check_succession(history, tariff, effective_from)
+            # Before the first version nothing was billed by this tariff, whatever is billed after it.
+            is_later = effective_from >= history.versions[0].effective_from
+            past = billed_past(ledger, tariff=tariff.code, effective_from=effective_from) if is_later else None
         version = events + 1
         fact = TariffPublished(
             tariff=tariff.code,
@@ -47,7 +52,7 @@ def publish_tariff(ledger: Ledger, *, text: str, effective_from: datetime, note:
         )
         return [Event(stream, version, fact)]
 
-    appended(ledger, decide)
+    appended(ledger, decide, guard=lambda cursor: past.check_written_since(cursor) if past is not None else None)
     return version
 
 

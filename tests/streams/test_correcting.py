@@ -22,6 +22,7 @@ from ledger.store import meter_history
 from ledger.store.application import Ledger
 from ledger.store.log import read_control_log, read_log
 from ledger.usecases.accounts import open_account
+from ledger.usecases.sites import change_site_settings
 from ledger.usecases.supplies import MeterFacts, assign_tariff, install_meter, occupy, register_supply
 from ledger.usecases.tariffs import publish_tariff
 from tests.services.postgres import Database
@@ -72,6 +73,7 @@ def _set_up(database: Database) -> Database:
     """Two supply points with meters of intervals, priced by blocks."""
     with Ledger(url=database.url("wattledger_writer")) as ledger:
         publish_tariff(ledger, text=TARIFF, effective_from=SINCE, note="", now=now())
+        change_site_settings(ledger, site="north", effective_from=SINCE, now=now())
         for supply in SUPPLIES:
             register_supply(ledger, supply=supply, site="north", concentrator="c1", now=now())
             meter = MeterFacts(serial=f"{supply}-m", profile="nem12", max_power_w=100_000, measures="interval")

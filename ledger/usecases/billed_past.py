@@ -1,0 +1,72 @@
+"""The past that is billed already: a new version of a tariff may not start in it.
+
+What was billed would stand at prices that are no longer those of its time, and nobody would have decided that.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from psycopg import Connection, Cursor
+from psycopg.rows import TupleRow
+
+from ledger.domain.supply import Supply
+from ledger.store.application import Ledger
+from ledger.store.billed_to import billed_to, read_snapshot, written_since
+from ledger.values.errors import Refused
+from ledger.values.identity import meter_stream
+
+
+@dataclass(frozen=True, slots=True)
+class BilledPast:
+    """The supply points that a version from an instant on would price, as they were at a position of the ledger.
+
+    `begins` is when each of them would be priced by it first.
+    """
+
+    tariff: str
+    effective_from: datetime
+    position: int
+    begins: dict[str, datetime]
+
+    def check(self, connection: Connection[Any], supplies: Iterable[str]) -> None:
+        """Raise Refused where one of these supply points is billed beyond the instant at which it would begin."""
+        billed = billed_to(connection, supplies=supplies)
+        late = {code: until for code, until in billed.items() if until > self.begins[code]}
+        if late:
+            code = max(late, key=lambda one: (late[one], one))
+            others = f" and {len(late) - 1} more are billed beyond it" if len(late) > 1 else ""
+            raise Refused(
+                f"tariff {self.tariff!r} cannot start at {self.effective_from.isoformat()}: supply point {code!r} is"
+                f" billed to {late[code].isoformat()} already{others}; let it start then or later"
+            )
+
+    def check_written_since(self, cursor: Cursor[TupleRow]) -> None:
+        """Check, inside the gate, the supply points that were billed while the version was being decided on."""
+        written = written_since(cursor, position=self.position)
+        self.check(cursor.connection, [code for code in self.begins if meter_stream(code) in written])
+
+
+def billed_past(ledger: Ledger, *, tariff: str, effective_from: datetime) -> BilledPast:
+    """Return what a version of a tariff must not start in; raises Refused where it does already."""
+    with ledger.datastore.get_connection() as connection:
+        snapshot = read_snapshot(connection)
+        begins = {
+            code: begin
+            for code, supply in snapshot.supplies.items()
+            if (begin := _begin(supply, tariff, effective_from)) is not None
+        }
+        past = BilledPast(tariff, effective_from, snapshot.position, begins)
+        past.check(connection, begins)
+    return past
+
+
+def _begin(supply: Supply, tariff: str, effective_from: datetime) -> datetime | None:
+    """Return when a supply point would first be priced by a version of a tariff; None where it never would."""
+    for number, terms in enumerate(supply.terms):
+        begin = max(terms.effective_from, effective_from)
+        later = supply.terms[number + 1 :]
+        if terms.tariff == tariff and (not later or begin < later[0].effective_from):
+            return begin
+    return None
