@@ -28,13 +28,20 @@ class Simulator:
     """All meters of a site; simulated time runs `speed` times as fast as the clock."""
 
     def __init__(
-        self, *, site: Site, speed: float, seed: int, before: SimulatorState | None, clock_s: Callable[[], float]
+        self,
+        *,
+        site: Site,
+        speed: float,
+        seed: int,
+        before: SimulatorState | None,
+        clock_s: Callable[[], float],
+        start: datetime | None = None,
     ) -> None:
         self._speed = speed
         self._clock_s = clock_s
         self._caught_up_s = clock_s()
         self.frozen = before is not None and before.frozen
-        started_at = datetime.now(UTC)
+        started_at = start or datetime.now(UTC)
         self.meters: dict[str, SimulatedMeter] = {}
         for meter in (meter for concentrator in site.concentrators for meter in concentrator.meters):
             household = Household(seed=seed, serial=meter.serial)
@@ -111,14 +118,17 @@ async def simulating(
     seed: int = 1,
     state_file: Path | None = None,
     clock_s: Callable[[], float] = monotonic,
+    start: datetime | None = None,
 ) -> AsyncIterator[Simulator]:
     """Serve a site's concentrators at their addresses for as long as the block runs.
+
+    Simulated time begins at `start`, now if not given: what households draw depends on the hour.
 
     Raises BadFile for serials that no DDSY1352 can have or a broken state file, CollectorError where a port is taken.
     """
     _check_serials(site)
     before = read_state(state_file) if state_file else None
-    simulator = Simulator(site=site, speed=speed, seed=seed, before=before, clock_s=clock_s)
+    simulator = Simulator(site=site, speed=speed, seed=seed, before=before, clock_s=clock_s, start=start)
     servers = []
     try:
         for concentrator in site.concentrators:
@@ -142,10 +152,12 @@ async def simulating(
             await server.shutdown()  # type: ignore[no-untyped-call]
 
 
-async def simulate(*, site_file: Path, speed: float, seed: int, state_file: Path | None) -> None:
+async def simulate(
+    *, site_file: Path, speed: float, seed: int, state_file: Path | None, start: datetime | None = None
+) -> None:
     """Run the simulator until SIGTERM or SIGINT; SIGUSR1 freezes it and writes its state at once."""
     site = read_site(site_file)
-    async with simulating(site=site, speed=speed, seed=seed, state_file=state_file) as simulator:
+    async with simulating(site=site, speed=speed, seed=seed, state_file=state_file, start=start) as simulator:
         log.info("simulating", concentrators=len(site.concentrators), meters=len(simulator.meters), speed=speed)
 
         def freeze() -> None:

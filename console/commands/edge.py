@@ -49,6 +49,9 @@ def simulate(
         Path | None, typer.Option(help="Rewrite the registers' state here every second (JSON), and go on from it.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Decides the households' habits and opening registers.")] = 1,
+    start: Annotated[
+        str, typer.Option(help="When simulated time begins (ISO 8601 with zone); now if not given.")
+    ] = "",
 ) -> None:
     """Stand in for a site's concentrators and their Acrel DDSY1352 meters, over real Modbus TCP.
 
@@ -58,6 +61,8 @@ def simulate(
     """
     from collectors.logs import configure_logs
     from collectors.simulator.run import simulate as run
+    from ledger.values.instants import parse_instant
 
     configure_logs()
-    asyncio.run(run(site_file=site, speed=speed, seed=seed, state_file=state))
+    began = parse_instant(start) if start else None
+    asyncio.run(run(site_file=site, speed=speed, seed=seed, state_file=state, start=began))

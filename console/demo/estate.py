@@ -19,14 +19,16 @@ from ledger.values.money import MICROS_PER_UNIT
 SITE = "riverside"
 CURRENCY = "CNY"
 PROFILE = "acrel_ddsy1352"
-WARNING_BALANCE_MICROS = 800_000
+WARNING_BALANCE_MICROS = 600_000
 OPENING_CREDIT_MICROS = 60 * MICROS_PER_UNIT
 # What these rooms begin with: gone within the first half minute, one after the other.
-POOR = {"room-103": 1_000_000, "room-105": 1_400_000, "room-204": 2_200_000}
+POOR = {"room-103": 700_000, "room-105": 1_100_000, "room-204": 1_800_000}
 ROOMS = [f"room-{floor}0{number}" for floor in (1, 2) for number in range(1, 7)]
 
 # Household load is a few hundred watts, and a register's step 10 Wh: faster than the clock there is something to see.
 SPEED = 300
+# The same evening each time, dinner and kettles included: at night the story would take too long.
+EVENING = "2026-01-05T18:00:00+00:00"
 _HOUSEHOLD_MAX_W = 20_000
 
 TARIFF = f"""

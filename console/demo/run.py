@@ -78,7 +78,7 @@ class Demo:
         since = datetime.now(UTC) - timedelta(seconds=1)
         estate.write_site_file(self._site)
         arguments = ("--site", str(self._site), "--speed", str(estate.SPEED), "--state", str(self._state))
-        self.stack.start_role("simulate", arguments=arguments)
+        self.stack.start_role("simulate", arguments=(*arguments, "--start", estate.EVENING))
         estate.set_up(ledger, openings=estate.opening_registers(self._state), since=since)
         for role in ("price", "project", "control", "serve"):
             self.stack.start_role(role)
