@@ -51,8 +51,10 @@ def fold(events: Sequence[Logged]) -> dict[str, Movement]:
         for posting in postings_of(fact):
             if posting.code == chart.PREPAYMENT:
                 movement = movements[posting.account]
-                movement.debited_micros += max(posting.amount_micros, 0)
-                movement.credited_micros += max(-posting.amount_micros, 0)
+                # What a correction gives back was not paid in: it lowers what was debited.
+                is_debit = posting.amount_micros > 0 or isinstance(fact, UsageCorrected)
+                movement.debited_micros += posting.amount_micros if is_debit else 0
+                movement.credited_micros += 0 if is_debit else -posting.amount_micros
     return movements
 
 

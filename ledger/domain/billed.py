@@ -44,6 +44,14 @@ class Figure(NamedTuple):
     quality: str
 
 
+class Step(NamedTuple):
+    """Atoms of one billing period that one tariff version prices."""
+
+    tariff: CompiledTariff
+    period: str
+    atoms: list[Atom]
+
+
 @dataclass(slots=True)
 class BilledSpan:
     """A debit as it stands: where it is in the stream, its figures (the newest holds), and what it comes to.
@@ -59,6 +67,13 @@ class BilledSpan:
     figures: list[Figure]
     amounts: Mapping[Item, int] = field(default_factory=dict)
     after: Counters = FRESH
+    _steps: tuple[Sequence[Price], Figure, list[Step]] | None = None
+
+    def steps(self, prices: Sequence[Price]) -> list[Step]:
+        """Return the atoms to be rated, by tariff and billing period; remembered, for only a figure changes them."""
+        if self._steps is None or self._steps[0] is not prices or self._steps[1] is not self.figure:
+            self._steps = prices, self.figure, _steps(prices, self)
+        return self._steps[2]
 
     @property
     def figure(self) -> Figure:
@@ -148,9 +163,8 @@ class BilledHistory:
 def _rated(prices: Sequence[Price], counters: Counters, span: BilledSpan) -> tuple[dict[Item, int], Counters]:
     """Rate a span by the tariffs that were in force; the amounts are told apart by billing period."""
     amounts: dict[Item, int] = {}
-    tariffs, atoms = _atoms(prices, span)
-    for (number, period), group in groupby(atoms, key=lambda pair: (pair[0], pair[1].period)):
-        rated = rate(tariffs[number], counters, [atom for _, atom in group])
+    for tariff, period, atoms in span.steps(prices):
+        rated = rate(tariff, counters, atoms)
         counters = rated.counters
         for line in rated.lines:
             item = Item(span.account, period, line.component, line.tariff, line.version, line.tax, line.allowance)
@@ -158,7 +172,7 @@ def _rated(prices: Sequence[Price], counters: Counters, span: BilledSpan) -> tup
     return amounts, counters
 
 
-def _atoms(prices: Sequence[Price], span: BilledSpan) -> tuple[list[CompiledTariff], list[tuple[int, Atom]]]:
+def _steps(prices: Sequence[Price], span: BilledSpan) -> list[Step]:
     first = bisect_right(prices, span.start, key=lambda price: price.starts) - 1
     last = max(bisect_left(prices, span.end, key=lambda price: price.starts), first + 1)
     tariffs = [price.tariff for price in prices[first:last] if price.tariff is not None] if first >= 0 else []
@@ -166,7 +180,11 @@ def _atoms(prices: Sequence[Price], span: BilledSpan) -> tuple[list[CompiledTari
         raise Underivable(f"no tariff is in force now for all of {span.start.isoformat()} to {span.end.isoformat()}")
     rules = [Rule(price.starts, tariff.days) for price, tariff in zip(prices[first:last], tariffs, strict=True)]
     energy = span.figure.energy_milliwh
-    return tariffs, segment_by(rules, start=span.start, end=span.end, energy_milliwh=energy)
+    atoms = segment_by(rules, start=span.start, end=span.end, energy_milliwh=energy)
+    return [
+        Step(tariffs[number], period, [atom for _, atom in group])
+        for (number, period), group in groupby(atoms, key=lambda pair: (pair[0], pair[1].period))
+    ]
 
 
 def folded_counters(events: Iterable[tuple[int, Fact]], prices: Sequence[Price]) -> Counters:

@@ -12,6 +12,7 @@ from ledger.domain.meter import UsageCorrected, UsageDebited
 from ledger.store.application import Ledger
 from ledger.store.log import read_log
 from ledger.usecases.accounts import open_account
+from ledger.usecases.sites import change_site_settings
 from ledger.usecases.supplies import MeterFacts, assign_tariff, install_meter, occupy, register_supply
 from ledger.usecases.tariffs import publish_tariff
 from tests.acceptance.tariff_desk import HEAD, TariffDesk
@@ -43,6 +44,7 @@ def url(database: Database) -> str:
     now = datetime.now(UTC)
     with Ledger(url=database.url("wattledger_writer")) as ledger:
         publish_tariff(ledger, text=STEPS, effective_from=BEGIN - timedelta(days=1), note="first", now=now)
+        change_site_settings(ledger, site="north", effective_from=BEGIN, now=now)
         register_supply(ledger, supply="room", site="north", concentrator="c1", now=now)
         meter = MeterFacts(serial="m", profile="nem12", max_power_w=100_000, measures="interval")
         install_meter(ledger, supply="room", meter=meter, installed_at=BEGIN, opening_milliwh=0, now=now)

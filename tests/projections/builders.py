@@ -3,7 +3,7 @@
 A `Story` keeps the versions of the streams; amounts are in micro-units, energies in milliwatt-hours.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -11,8 +11,8 @@ from uuid import UUID
 from ledger.domain import chart
 from ledger.domain.account import AccountCredited, AccountOpened
 from ledger.domain.event import Event, Fact
-from ledger.domain.meter import Episode, MeterState, ReadingHeld, Source, UsageDebited
-from ledger.domain.postings import debit_postings, top_up_postings
+from ledger.domain.meter import Difference, Episode, MeterState, ReadingHeld, Source, UsageCorrected, UsageDebited
+from ledger.domain.postings import correction_postings, debit_postings, top_up_postings
 from ledger.domain.relay import CloseConsented, LockSet, OrderConcluded, OrderIssued
 from ledger.domain.site import Reconnection, SiteSettingsChanged
 from ledger.domain.supply import MeterInstalled, SupplyOccupied, SupplyRegistered
@@ -65,6 +65,46 @@ def usage_debited(
         lines=lines,
         amount_micros=amount_micros,
         postings=debit_postings(account=account, lines=lines),
+        source=source(published_at=at),
+        state=MeterState(episode=episode),
+        recorded_at=at,
+    )
+
+
+def usage_corrected(
+    *,
+    supply: str,
+    amounts_micros: Mapping[str, int],
+    usage_milliwh: int,
+    replaced_milliwh: int = 1_000_000,
+    episode: Episode | None = None,
+    at: datetime = START,
+) -> UsageCorrected:
+    """A correction that costs each account so much more or less; the first is the one that the debit named."""
+    lines = [
+        Difference(account, "2026-06", "energy", 0, amount, amount, "flat", 1)
+        for account, amount in amounts_micros.items()
+        if amount
+    ]
+    return UsageCorrected(
+        supply=supply,
+        account=next(iter(amounts_micros)),
+        meter=f"meter-of-{supply}",
+        reading=identity.reading_id(meter=supply, registers="import", read_at=at),
+        debit_version=1,
+        started_at=at - timedelta(minutes=5),
+        ended_at=at,
+        replaced_milliwh=replaced_milliwh,
+        replaced_quality="estimated",
+        usage_milliwh=usage_milliwh,
+        quality="measured",
+        profile="acrel_ddsy1352",
+        raw="",
+        before=Counters(),
+        rerated=1,
+        lines=lines,
+        amount_micros=sum(amounts_micros.values()),
+        postings=correction_postings(lines),
         source=source(published_at=at),
         state=MeterState(episode=episode),
         recorded_at=at,
@@ -247,6 +287,9 @@ def a_busy_month(*, households: int = 4) -> list[Fact]:
             supply, account = f"flat-{number}", f"household-{number}"
             facts.append(topped_up(account=account, amount_micros=1_000_001 * (number + 1), at=at))
             facts.append(usage_debited(supply=supply, account=account, amount_micros=333_333 * (day + 1), at=at))
+        # What is corrected may move no money, or that of two accounts.
+        given_back = {"household-3": -1_001 * day, "household-2": 7 * day}
+        facts.append(usage_corrected(supply="flat-3", amounts_micros=given_back, usage_milliwh=999_000, at=at))
         # Episodes open, are taken over, and end with the next day's debit; an interval stands for itself.
         facts.append(reading_held(supply="flat-0", at=at))
         facts.append(reading_held(supply="flat-0", at=at + timedelta(hours=1)))
