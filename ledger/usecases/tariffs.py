@@ -6,6 +6,7 @@ from datetime import datetime
 from ledger.domain import tariff as tariff_stream_of
 from ledger.domain.event import Event
 from ledger.domain.tariff import TariffHistory, TariffPublished, compiled
+from ledger.rating.booked import unbooked
 from ledger.rating.tariff import Tariff, parse_tariff, prepaid_errors
 from ledger.store.application import Ledger
 from ledger.usecases.attempt import appended
@@ -27,6 +28,12 @@ def publish_tariff(ledger: Ledger, *, text: str, effective_from: datetime, note:
     refusals = prepaid_errors(tariff)
     if refusals:
         raise InvalidValue("the tariff cannot be published for prepaid supply:\n  - " + "\n  - ".join(refusals))
+    awaited = unbooked(tariff)
+    if awaited:
+        raise Refused(
+            "the tariff can be rated, quoted and simulated, but this version does not book all of it from live"
+            " readings, and what is not booked would be given away:\n  - " + "\n  - ".join(awaited)
+        )
     checked_code(tariff.code, what="tariff code")
     effective_from = in_utc(effective_from)
     stream = tariff_stream(tariff.code)
