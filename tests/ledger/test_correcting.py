@@ -147,6 +147,35 @@ def folded(home: Household) -> object:
     return folded_counters(events, home.snapshot.prices_of(home.supply))
 
 
+def test_figures_replaced_together_are_all_rated_though_what_is_between_is_as_it_was() -> None:
+    home = home_on()
+    for month in range(6):
+        home.uses(1, between=hours(24 * 31 * month), quality="estimated")
+    prices = home.snapshot.prices_of(home.supply)
+    history = home.billed_intervals
+    assert history.counters(prices) == home.metering.state.counters
+    home.corrects(2, between=hours(0))
+    home.corrects(3, between=hours(24 * 31 * 5))
+    for event in home.draft.events:
+        history.take(event.originator_version, event.fact)
+    assert history.counters(prices) == home.metering.state.counters
+
+
+def test_a_history_that_is_kept_takes_each_correction_once() -> None:
+    home = home_on(block_tariff())
+    home.uses(9, between=hours(0), quality="estimated")
+    home.uses(9, between=hours(1), quality="estimated")
+    history = home.billed_intervals
+    for hour in (0, 1):
+        home.corrects(5, between=hours(hour), billed=history)
+        for event in home.draft.events:
+            history.take(event.originator_version, event.fact)
+    assert [[figure.energy_milliwh for figure in span.figures] for span in history.spans] == [
+        [9 * 10**6, 5 * 10**6]
+    ] * 2
+    assert [fact.rerated for fact in home.corrections] == [2, 1]
+
+
 def test_the_difference_goes_to_the_account_that_the_debit_named() -> None:
     home = home_on()
     home.uses(1, between=hours(0), quality="estimated")
@@ -200,6 +229,15 @@ def test_what_is_not_of_better_quality_is_held(billed: Quality, said: Quality) -
     assert home.held_for == ["conflicting"]
     assert f"1000000 mWh that were {billed} with 2000000 mWh that are {said}" in home.holds[0].detail
     assert home.metering.state == home.debits[0].state
+
+
+@pytest.mark.parametrize("said", ["measured", "estimated"])
+def test_the_same_energy_of_no_better_quality_says_nothing_new_and_is_counted(said: Quality) -> None:
+    home = home_on()
+    home.uses(1, between=hours(0), quality="substituted")
+    home.uses(1, between=hours(0), quality=said, billed=home.billed_intervals)
+    home.corrects(1, between=hours(0), quality="unknown")
+    assert (len(home.facts), home.metering.superseded) == (1, 2)
 
 
 def test_without_saying_what_it_supersedes_a_better_figure_is_held() -> None:
