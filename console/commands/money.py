@@ -80,21 +80,14 @@ def show_trial_balance(
 ) -> None:
     """Show every account code's sum; together they are zero. Exit code 1 where they are not."""
     from rich.console import Console
-    from rich.table import Table
 
     from console.connection import finance_connection
+    from console.trial_balance import trial_balance_table
     from projections.queries import currencies, trial_balance, trial_balance_at
 
     with finance_connection(os.environ) as connection:
         found = trial_balance_at(connection, position=at) if at else trial_balance(connection)
         amounts = " and ".join(currencies(connection))
-    table = Table(title=f"Trial balance at position {found.position}")
-    table.add_column("code")
-    table.add_column("postings", justify="right")
-    table.add_column(f"amount in {amounts}" if amounts else "amount", justify="right")
-    for row in found.rows:
-        table.add_row(row.code, str(row.postings), f"{row.amount:,.6f}")
-    table.add_section()
-    table.add_row("sum", "", f"{found.total:,.6f}")
-    Console().print(table)
+    title = f"amount in {amounts}" if amounts else "amount"
+    Console().print(trial_balance_table(found, code_title="code", amount_title=title))
     raise typer.Exit(0 if found.total == 0 else 1)

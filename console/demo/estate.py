@@ -10,9 +10,9 @@ from console.embedded.ports import free_port
 from console.errors import ServiceFailed
 from console.installing import meter_facts
 from ledger.store.application import Ledger
-from ledger.usecases.accounts import open_account, top_up
+from ledger.usecases.accounts import top_up
+from ledger.usecases.equip import SupplyPoint, equip
 from ledger.usecases.sites import change_site_settings
-from ledger.usecases.supplies import assign_tariff, install_meter, occupy, register_supply
 from ledger.usecases.tariffs import publish_tariff
 from ledger.values.money import MICROS_PER_UNIT
 
@@ -125,20 +125,19 @@ def pay_in(ledger: Ledger, *, account: str, amount_micros: int, key: str) -> Non
 
 
 def _set_up_room(ledger: Ledger, room: Room, *, opening_milliwh: int, since: datetime, now: datetime) -> None:
-    register_supply(ledger, supply=room.supply, site=SITE, concentrator=room.concentrator, room=room.supply, now=now)
-    meter = meter_facts(serial=room.serial, profile=PROFILE, max_power_w=_HOUSEHOLD_MAX_W * SPEED)
-    install_meter(
-        ledger, supply=room.supply, meter=meter, installed_at=since, opening_milliwh=opening_milliwh, now=now
-    )
-    open_account(ledger, account=room.account, site=SITE, currency=CURRENCY, now=now)
-    occupy(
-        ledger,
+    wanted = SupplyPoint(
         supply=room.supply,
+        site=SITE,
+        concentrator=room.concentrator,
+        room=room.supply,
+        meter=meter_facts(serial=room.serial, profile=PROFILE, max_power_w=_HOUSEHOLD_MAX_W * SPEED),
         account=room.account,
-        occupied_from=since,
+        currency=CURRENCY,
+        tariff="residential",
         opening_milliwh=opening_milliwh,
-        now=now,
+        since=since,
     )
-    assign_tariff(ledger, supply=room.supply, tariff="residential", effective_from=since, now=now)
+    for _ in equip(ledger, wanted, now=now):
+        pass
     amount_micros = POOR.get(room.supply, OPENING_CREDIT_MICROS)
     pay_in(ledger, account=room.account, amount_micros=amount_micros, key=f"demo-opening/{room.account}")

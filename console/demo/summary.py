@@ -9,6 +9,7 @@ from rich.text import Text
 from console.demo.estate import CURRENCY
 from console.demo.figures import DemoFigures, Quantiles
 from console.stack import Stack
+from console.trial_balance import trial_balance_table
 from projections import queries
 
 
@@ -46,15 +47,7 @@ def next_steps(stack: Stack) -> Panel:
 def _trial_balance(stack: Stack) -> Table:
     with psycopg.connect(stack.database_url("wattledger_finance"), autocommit=True) as connection:
         balance = queries.trial_balance(connection)
-    table = Table(title=f"Trial balance at position {balance.position}")
-    table.add_column("account code")
-    table.add_column("postings", justify="right")
-    table.add_column(CURRENCY, justify="right")
-    for row in balance.rows:
-        table.add_row(row.code, str(row.postings), f"{row.amount:,.6f}")
-    table.add_section()
-    table.add_row("sum", "", f"{balance.total:,.6f}")
-    return table
+    return trial_balance_table(balance, code_title="account code", amount_title=CURRENCY)
 
 
 def _figures(figures: DemoFigures) -> Text:

@@ -44,6 +44,7 @@ class SupplyPoint:
     account: str
     tariff: str
     opening_milliwh: int
+    room: str = ""
     currency: str | None = None
     since: datetime | None = None
 
@@ -194,7 +195,9 @@ def _steps(
         open_account(ledger, account=wanted.account, site=wanted.site, currency=currency, now=now)
         yield f"account {wanted.account} opened in {currency}"
     if supply is None:
-        register_supply(ledger, supply=code, site=wanted.site, concentrator=wanted.concentrator, now=now)
+        register_supply(
+            ledger, supply=code, site=wanted.site, concentrator=wanted.concentrator, room=wanted.room, now=now
+        )
         yield f"registered at site {wanted.site}, concentrator {wanted.concentrator}"
     if standing.meter is None:
         install_meter(
