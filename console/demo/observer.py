@@ -49,11 +49,6 @@ class Observer:
         self._stop.set()
         self._thread.join(timeout=5)
 
-    def look(self) -> Sight:
-        """Look now, on a connection of the caller's own."""
-        with psycopg.connect(self._url, autocommit=True) as connection:
-            return _look(connection)
-
     def top_up_to_relay_s(self) -> list[float]:
         """Return how long each reconnection took, from the top-up to the relay's read-back."""
         with psycopg.connect(self._url, autocommit=True) as connection:

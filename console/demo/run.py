@@ -56,8 +56,8 @@ class Demo:
             self._start_roles(ledger)
             with Observer(self.stack.database_url("wattledger_finance")) as observer:
                 self._play(observer, ledger, seconds=seconds)
-                self._freeze_and_drain(observer)
-                return self._figures(observer)
+                self._freeze_and_drain()
+                return self._caught_up(observer)
 
     def _refuse_a_ledger_in_use(self) -> None:
         """The demo books accounts and top-ups: never beside real ones."""
@@ -115,14 +115,24 @@ class Demo:
                 rendered(rooms=rooms, sight=sight, story=story, remaining_s=remaining_s, height=self.console.height)
             )
 
-    def _freeze_and_drain(self, observer: Observer) -> None:
+    def _freeze_and_drain(self) -> None:
         """Stop all registers for good, read every meter once more, and wait until the ledger has it all."""
         supervisor = self.stack.supervisor
         os.kill(supervisor.pid_of("simulate"), signal.SIGUSR1)
         self._await("the simulator to freeze", lambda: '"frozen": true' in self._state.read_text())
         os.kill(supervisor.pid_of("collect"), signal.SIGUSR1)
         self._await("the last sweep to be acknowledged", self._is_drained)
-        self._await("the read models to catch up", lambda: observer.look().lag_events == 0)
+
+    def _caught_up(self, observer: Observer) -> DemoFigures:
+        """Return the figures of a moment at which the read models had seen everything."""
+        seen: list[DemoFigures] = []
+
+        def has_seen_all() -> bool:
+            seen.append(self._figures(observer))
+            return seen[-1].lag_events == 0
+
+        self._await("the read models to catch up", has_seen_all)
+        return seen[-1]
 
     def _is_drained(self) -> bool:
         metrics = self._collector_metrics()
@@ -146,7 +156,9 @@ class Demo:
             time.sleep(0.1)
 
     def _figures(self, observer: Observer) -> DemoFigures:
-        with psycopg.connect(self.stack.database_url("wattledger_finance"), autocommit=True) as connection:
+        with psycopg.connect(self.stack.database_url("wattledger_finance")) as connection:
+            # One picture: an order's late answer may still move the ledger while this reads.
+            connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
             figures = queries.figures(connection)
             balance = queries.trial_balance(connection)
             lag_events = queries.lag_events(connection)
