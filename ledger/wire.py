@@ -44,7 +44,12 @@ class WireError(Exception):
 
 
 class RegisterReading(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A cumulative register at an instant; it only ever rises, but for rollover at the profile's modulus."""
+    """A cumulative register at an instant; it only ever rises, but for rollover at the profile's modulus.
+
+    `serial` is the number that the meter itself told, sent on its daily check and whenever it is not `meter`.
+    `meter_credit` is what a meter keeps of its own credit, by name, as decimal text or hex words: for comparison
+    with the ledger's accounts, never money.
+    """
 
     meter: Name
     read_at: Instant
@@ -56,6 +61,8 @@ class RegisterReading(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     quality: Quality = "measured"
     profile: str = ""
     raw: str = ""
+    serial: Name | None = None
+    meter_credit: dict[str, str] | None = None
 
 
 class IntervalReading(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -245,3 +245,18 @@ def _told(decode: Any, data: bytes) -> str:
     except WireError as error:
         return "NUL, which no table keeps" if "\x00" in error.detail else error.reason
     return "a message" if message.schema == wire.SCHEMA else "a message of another schema"
+
+
+def test_a_meters_own_serial_and_credit_ride_with_its_reading() -> None:
+    body = RegisterReading(
+        meter="m1",
+        read_at=datetime(2026, 11, 22, 18, 0, tzinfo=UTC),
+        import_milliwh=5,
+        serial="400000000001",
+        meter_credit={"remaining": "1234", "purchases": "7"},
+    )
+    sweep = Sweep(concentrator="c1", collector="edge-1", sequence=1, readings=[Reading(register=body)])
+    told = json.loads(encode(sweep))["readings"][0]["register"]
+    assert told["serial"] == "400000000001"
+    assert told["meter_credit"] == {"remaining": "1234", "purchases": "7"}
+    assert decode_meter_message(encode(sweep)) == sweep
