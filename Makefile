@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test test-kafka lint bench clean help
+.PHONY: setup demo test test-kafka lint bench docs clean help
 
 help:
 	@echo "make demo        set everything up and watch the main job run"
@@ -12,6 +12,7 @@ help:
 	@echo "make test-kafka  the integration tests against Apache Kafka (needs Java 17+ and Maven)"
 	@echo "make lint        ruff, mypy --strict, import-linter"
 	@echo "make bench       measurements, printed as ratios"
+	@echo "make docs        write docs/events.md, the page of every event type, from the code"
 	@echo "make clean       remove .venv and .wattledger"
 
 setup: $(STAMP)
@@ -41,6 +42,9 @@ lint: setup
 
 bench: setup
 	@$(BIN)/python -m benchmarks
+
+docs: setup
+	@$(BIN)/wattledger events catalogue > docs/.events.md && mv docs/.events.md docs/events.md
 
 clean:
 	@rm -rf $(VENV) .wattledger

@@ -1,5 +1,6 @@
 """Facts and events: a fact is what happened, an event is a fact at its place in a stream."""
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -38,15 +39,30 @@ class Event(msgspec.Struct, frozen=True, gc=False):
 
 
 FACTS: dict[str, type[Fact]] = {}
+UPCASTS: dict[str, Callable[[Any], Fact]] = {}
 
 
-def fact_type(topic: str) -> Any:
-    """Register the decorated class under its stable topic, for us and for the eventsourcing library."""
+def fact_type(topic: str, *, upcast: Callable[[Any], Fact] | None = None) -> Any:
+    """Register the decorated class under its stable topic, for us and for the eventsourcing library.
+
+    A shape that is no longer written stays registered under its own topic with an `upcast`, a pure function to the
+    shape of the next version: it is then read as the newest, whatever number of versions lie between. What is stored
+    stays as it is.
+    """
 
     def registered(cls: type[Fact]) -> type[Fact]:
         cls.topic = topic
         FACTS[topic] = cls
+        if upcast is not None:
+            UPCASTS[topic] = upcast
         register_topic(topic, cls)
         return cls
 
     return registered
+
+
+def newest(fact: Fact) -> Fact:
+    """Return a fact in the shape that is written today."""
+    while (upcast := UPCASTS.get(fact.topic)) is not None:
+        fact = upcast(fact)
+    return fact

@@ -22,7 +22,7 @@ class Ledger(Application[UUID]):
 
     name = "ledger"
     env: ClassVar[dict[str, str]] = {
-        "PERSISTENCE_MODULE": "ledger.store.recorder:GateFactory",
+        "PERSISTENCE_MODULE": "ledger.store.factory:GateFactory",
         "MAPPER_TOPIC": "ledger.store.mapper:FactMapper",
         # DDL lives in migrations; database functions would drop what we pass and commit ids out of order.
         "CREATE_TABLE": "n",

@@ -7,7 +7,7 @@ from eventsourcing.domain import DomainEventProtocol
 from eventsourcing.persistence import Mapper, StoredEvent
 
 from ledger.domain import account, meter, relay, site, supply, tariff  # noqa: F401 - importing registers their facts
-from ledger.domain.event import FACTS, Event, Fact
+from ledger.domain.event import FACTS, UPCASTS, Event, Fact, newest
 from ledger.values.errors import InvalidValue, LedgerError
 
 _encode = msgspec.json.Encoder().encode
@@ -27,9 +27,10 @@ def stored(event: Event) -> StoredEvent:
 
 
 def fact_of(topic: str, state: bytes) -> Fact:
-    """Return the fact that stored bytes hold; raises UnknownFact."""
+    """Return the fact that stored bytes hold, in the newest shape of its kind; raises UnknownFact."""
     try:
-        return _decoders[topic].decode(state)
+        fact = _decoders[topic].decode(state)
+        return newest(fact) if topic in UPCASTS else fact
     except KeyError:
         raise UnknownFact(f"topic {topic!r} is not known here; a newer version wrote it: upgrade") from None
     except msgspec.DecodeError as error:
@@ -43,6 +44,8 @@ def _readable(event: Event) -> StoredEvent:
     not exist would stop every reader of the log for good. NUL is what PostgreSQL's jsonb cannot hold.
     """
     topic = event.fact.topic
+    if topic in UPCASTS:
+        raise TypeError(f"{topic} is read, but no longer written; write its newest version")
     try:
         row = stored(event)
         _decoders[topic].decode(row.state)

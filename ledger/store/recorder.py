@@ -3,14 +3,14 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from eventsourcing.persistence import ApplicationRecorder, StoredEvent
-from eventsourcing.postgres import PostgresApplicationRecorder, PostgresFactory
+from eventsourcing.persistence import StoredEvent
+from eventsourcing.postgres import PostgresApplicationRecorder
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 from psycopg.types.json import Jsonb
 
 from ledger.store.command import Command
-from ledger.store.gate import CHANNEL, gated
+from ledger.store.gate import gated
 
 Guard = Callable[[Cursor[TupleRow]], None]
 
@@ -42,18 +42,6 @@ class GateRecorder(PostgresApplicationRecorder):
             if command is not None:
                 _keep_key(gate.cursor, command, gate.head)
         return list(positions)
-
-
-class GateFactory(PostgresFactory):
-    """The library's factory, for one events table whose DDL lives in `migrations`."""
-
-    application_recorder_class = GateRecorder
-
-    def application_recorder(self) -> ApplicationRecorder:
-        """Return the recorder of `ledger.events`."""
-        recorder = GateRecorder(datastore=self.datastore, events_table_name="events")
-        recorder.channel_name = CHANNEL
-        return recorder
 
 
 def _keep_key(cursor: Cursor[TupleRow], command: Command, position: int) -> None:
