@@ -40,7 +40,7 @@ def _somewhere(old: LampBoughtWithWatts) -> LampBoughtSomewhere:
 
 @pytest.fixture
 def lamps(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
-    before = dict(FACTS), dict(UPCASTS)
+    facts, upcasts = dict(FACTS), dict(UPCASTS)
     for topic, cls, upcast in (
         ("lamp.bought/1", LampBought, _in_watts),
         ("lamp.bought/2", LampBoughtWithWatts, _somewhere),
@@ -52,9 +52,10 @@ def lamps(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
         old=LampBought(lamp="desk", power_kw=2, recorded_at=MOVED_IN),
         new=LampBoughtSomewhere(lamp="desk", power_w=2_000, shop="unknown", recorded_at=MOVED_IN),
     )
-    for registry, kept in zip((FACTS, UPCASTS), before, strict=True):
-        registry.clear()
-        registry.update(kept)
+    FACTS.clear()
+    FACTS.update(facts)
+    UPCASTS.clear()
+    UPCASTS.update(upcasts)
 
 
 def test_an_old_shape_is_read_as_the_newest_through_every_version_between(lamps: SimpleNamespace) -> None:
