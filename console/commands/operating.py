@@ -73,6 +73,9 @@ def add_supply(  # noqa: PLR0913, PLR0917 - each is an option of the command
     currency: Annotated[
         str | None, typer.Option(help="The currency of a new account; the tariff's if not given.")
     ] = None,
+    account_class: Annotated[
+        str, typer.Option("--class", metavar="CLASS", help="At the tariff's prices for this account class.")
+    ] = "",
     since: _From = "",
 ) -> None:
     """Register a supply point, install its meter, let an account occupy it, and assign a tariff.
@@ -94,6 +97,7 @@ def add_supply(  # noqa: PLR0913, PLR0917 - each is an option of the command
         account=account,
         currency=currency,
         tariff=tariff,
+        account_class=account_class,
         opening_milliwh=milliwh_from_text(opening_kwh),
         since=parse_instant(since) if since else None,
     )

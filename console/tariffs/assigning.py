@@ -11,7 +11,7 @@ from psycopg.rows import tuple_row
 
 from ledger.domain import supply as supply_stream_of
 from ledger.domain.event import Event
-from ledger.domain.supply import Supply
+from ledger.domain.supply import Supply, TermsAssigned
 from ledger.store.application import Ledger
 from ledger.store.command import Command
 from ledger.store.recorder import Guard
@@ -69,20 +69,35 @@ def assign(
     tariff: str,
     effective_from: datetime,
     now: datetime,
+    account_class: str = "",
 ) -> Iterator[Assigned]:
     """Assign the tariff to each supply point that is not priced by it at that instant already, and tell of each."""
     for supply in supplies:
         state: Supply | None = ledger.folded(supply_stream(supply), supply_stream_of.evolve, None)[0]
         terms = None if state is None else state.terms_at(effective_from)
-        if terms is not None and terms.tariff == tariff:
+        if terms is not None and (terms.tariff, terms.account_class) == (tariff, account_class):
             yield Assigned(supply, "has it already")
         else:
-            yield _assigned(ledger, supply, tariff, effective_from, now)
+            wanted = TermsAssigned(
+                supply=supply,
+                tariff=tariff,
+                effective_from=effective_from,
+                account_class=account_class,
+                recorded_at=now,
+            )
+            yield _assigned(ledger, wanted)
 
 
-def _assigned(ledger: Ledger, supply: str, tariff: str, effective_from: datetime, now: datetime) -> Assigned:
+def _assigned(ledger: Ledger, wanted: TermsAssigned) -> Assigned:
     try:
-        assign_tariff(ledger, supply=supply, tariff=tariff, effective_from=effective_from, now=now)
+        assign_tariff(
+            ledger,
+            supply=wanted.supply,
+            tariff=wanted.tariff,
+            effective_from=wanted.effective_from,
+            account_class=wanted.account_class,
+            now=wanted.recorded_at,
+        )
     except LedgerError as error:
-        return Assigned(supply, "refused", str(error))
-    return Assigned(supply, "to be assigned" if isinstance(ledger, RehearsedLedger) else "assigned")
+        return Assigned(wanted.supply, "refused", str(error))
+    return Assigned(wanted.supply, "to be assigned" if isinstance(ledger, RehearsedLedger) else "assigned")

@@ -9,7 +9,7 @@ from ledger.domain import supply as supply_stream_of
 from ledger.domain import tariff as tariff_stream_of
 from ledger.domain.event import Fact
 from ledger.domain.supply import MeterInstalled, Supply
-from ledger.domain.tariff import TariffHistory, compiled, prorated
+from ledger.domain.tariff import TariffHistory, compiled, knows_class, prorated
 from ledger.rating.components import NO_PRORATION
 from ledger.rating.ladder import Part
 from ledger.rating.rate import CompiledTariff
@@ -58,11 +58,16 @@ class PricingSnapshot:
         return stream
 
     def tariff_at(self, supply: Supply, instant: datetime) -> CompiledTariff | None:
-        """Return the tariff version in force for a supply point at an instant."""
+        """Return the tariff version in force for a supply point at an instant, for the class of its terms.
+
+        None, too, where the version has no prices for that class: what is used is held then, not billed as another's.
+        """
         terms = supply.terms_at(instant)
         history = None if terms is None else self._tariffs.get(terms.tariff)
         version = None if history is None else history.version_at(instant)
-        return None if version is None else compiled(version.text, version.version)
+        if terms is None or version is None or not knows_class(version.text, terms.account_class):
+            return None
+        return compiled(version.text, version.version, terms.account_class)
 
     def prices_of(self, supply: Supply) -> tuple["Price", ...]:
         """Return what a supply point's usage costs from when on, ascending; remembered until something changes it."""

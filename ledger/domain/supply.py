@@ -53,11 +53,12 @@ class SupplyOccupied(Fact, frozen=True, kw_only=True):
 
 @fact_type("supply.terms-assigned/1")
 class TermsAssigned(Fact, frozen=True, kw_only=True):
-    """From `effective_from` the supply point is priced by this tariff."""
+    """From `effective_from` the supply point is priced by this tariff, at the prices of an account class if any."""
 
     supply: str
     tariff: str
     effective_from: Instant
+    account_class: str = ""
 
 
 @dataclass(frozen=True, slots=True)

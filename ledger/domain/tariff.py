@@ -7,7 +7,7 @@ from functools import lru_cache
 from ledger.domain.event import Fact, fact_type
 from ledger.rating.ladder import Part
 from ledger.rating.rate import CompiledTariff, compile_tariff
-from ledger.rating.tariff import parse_tariff
+from ledger.rating.tariff import Tariff, parse_tariff
 from ledger.wire import Instant
 
 
@@ -46,9 +46,19 @@ def evolve(history: TariffHistory | None, fact: Fact) -> TariffHistory:
 
 
 @lru_cache(maxsize=4096)
-def compiled(text: str, version: int) -> CompiledTariff:
-    """Return a published version ready for rating; compiled once per process."""
-    return compile_tariff(parse_tariff(text), version=version)
+def compiled(text: str, version: int, account_class: str = "") -> CompiledTariff:
+    """Return a published version ready for rating; compiled once per process and account class."""
+    return compile_tariff(_parsed(text), version=version, account_class=account_class)
+
+
+def knows_class(text: str, account_class: str) -> bool:
+    """Tell whether a version has prices for an account class; every version has them for none."""
+    return not account_class or any(row.name == account_class for row in _parsed(text).classes)
+
+
+@lru_cache(maxsize=4096)
+def _parsed(text: str) -> Tariff:
+    return parse_tariff(text)
 
 
 @lru_cache(maxsize=4096)

@@ -1,7 +1,7 @@
 """What of a tariff the live path does not book yet: to publish it would bill less than the file says, in silence.
 
 `tariff rate`, `quote` and `simulate` know all of it. Each entry goes when its path is there: time charges with the
-calendar's ticks, other units with their registers on the wire, classes with the terms of a supply point.
+calendar's ticks, other units with their registers on the wire.
 """
 
 from ledger.rating.components import CapacityCharge, DailyCharge, DemandCharge
@@ -26,7 +26,6 @@ def unbooked(tariff: Tariff) -> list[str]:
     ]
     reasons += [f"{minimum.component!r} is a minimum charge" for minimum in tariff.minimums]
     reasons += [f"{allowance.component!r} is a daily allowance" for allowance in tariff.allowances]
-    reasons += [f"account class {row.name!r} cannot be assigned to a supply point yet" for row in tariff.classes]
     if tariff.tax_point != "supply":
         reasons.append(f"tax_point is {tariff.tax_point!r}; tax is booked at supply only")
     return reasons

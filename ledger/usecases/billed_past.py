@@ -1,4 +1,4 @@
-"""The past that is billed already: a new version of a tariff may not start in it.
+"""The past that is billed already: neither a new version of a tariff nor new terms may start in it.
 
 What was billed would stand at prices that are no longer those of its time, and nobody would have decided that.
 """
@@ -12,8 +12,10 @@ from psycopg import Connection, Cursor
 from psycopg.rows import TupleRow
 
 from ledger.domain.supply import Supply
+from ledger.rating.tariff import Tariff
 from ledger.store.application import Ledger
 from ledger.store.billed_to import billed_to, read_snapshot, written_since
+from ledger.store.log import head_of
 from ledger.values.errors import Refused
 from ledger.values.identity import meter_stream
 
@@ -59,6 +61,36 @@ def billed_past(ledger: Ledger, *, tariff: str, effective_from: datetime) -> Bil
         }
         past = BilledPast(tariff, effective_from, snapshot.position, begins)
         past.check(connection, begins)
+    return past
+
+
+def check_classes_kept(ledger: Ledger, *, tariff: Tariff, effective_from: datetime) -> None:
+    """Raise Refused where a version would have no prices for an account class that it would price."""
+    known = {row.name for row in tariff.classes}
+    with ledger.datastore.get_connection() as connection:
+        snapshot = read_snapshot(connection)
+    lost: dict[str, list[str]] = {}
+    for code, supply in snapshot.supplies.items():
+        for number, terms in enumerate(supply.terms):
+            begin, later = max(terms.effective_from, effective_from), supply.terms[number + 1 :]
+            is_priced = terms.tariff == tariff.code and (not later or begin < later[0].effective_from)
+            if is_priced and terms.account_class and terms.account_class not in known:
+                lost.setdefault(terms.account_class, []).append(code)
+    if lost:
+        name, codes = min(lost.items())
+        others = f" and {len(codes) - 1} more" if len(codes) > 1 else ""
+        raise Refused(
+            f"tariff {tariff.code!r} has no class {name!r} in this version, but supply point {codes[0]!r}{others} is"
+            f" priced as that class; keep the class, or assign other terms first"
+        )
+
+
+def billed_past_of(ledger: Ledger, *, supply: str, tariff: str, begin: datetime) -> BilledPast:
+    """Return what terms of one supply point must not start in; raises Refused where they do already."""
+    with ledger.datastore.get_connection() as connection:
+        position, _ = head_of(connection)
+        past = BilledPast(tariff, begin, position, {supply: begin})
+        past.check(connection, [supply])
     return past
 
 

@@ -1,9 +1,11 @@
 """What must hold before anything is written about a supply point; each check names the value and the remedy."""
 
+from datetime import datetime
+
 from ledger.domain import site as site_stream_of
 from ledger.domain import tariff as tariff_stream_of
 from ledger.domain.account import Account
-from ledger.domain.tariff import TariffHistory, compiled
+from ledger.domain.tariff import TariffHistory, compiled, knows_class
 from ledger.store.application import Ledger
 from ledger.values.errors import InvalidValue, NotFound, Refused
 from ledger.values.identity import site_stream, tariff_stream
@@ -31,6 +33,18 @@ def published_tariff(ledger: Ledger, tariff: str) -> TariffHistory:
     if history is None:
         raise NotFound(f"there is no tariff {tariff!r}; publish it first, or check the code")
     return history
+
+
+def check_class(history: TariffHistory, account_class: str, effective_from: datetime) -> None:
+    """Raise InvalidValue for an account class that a version in force from an instant on has no prices for."""
+    begins = history.version_at(effective_from)
+    for row in history.versions:
+        if (row is begins or row.effective_from > effective_from) and not knows_class(row.text, account_class):
+            known = [one.name for one in compiled(row.text, row.version).tariff.classes]
+            raise InvalidValue(
+                f"class {account_class!r} is not in version {row.version} of tariff {history.code!r};"
+                f" known: {', '.join(map(repr, known)) or 'none, leave the class out'}"
+            )
 
 
 def currency_of(history: TariffHistory) -> str:

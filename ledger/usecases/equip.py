@@ -14,7 +14,14 @@ from ledger.domain.supply import MeterInstalled, Supply
 from ledger.store.application import Ledger
 from ledger.usecases.accounts import open_account
 from ledger.usecases.codes import checked_code, checked_currency
-from ledger.usecases.conditions import check_currency, check_register, check_site, currency_of, published_tariff
+from ledger.usecases.conditions import (
+    check_class,
+    check_currency,
+    check_register,
+    check_site,
+    currency_of,
+    published_tariff,
+)
 from ledger.usecases.supplies import (
     MeterFacts,
     assign_tariff,
@@ -46,6 +53,7 @@ class SupplyPoint:
     opening_milliwh: int
     room: str = ""
     currency: str | None = None
+    account_class: str = ""
     since: datetime | None = None
 
 
@@ -111,6 +119,7 @@ def _missing(ledger: Ledger, wanted: SupplyPoint, standing: _Standing, since: da
     unpublished = list(_refusal(lambda: published_tariff(ledger, wanted.tariff)))
     yield from unpublished
     if not unpublished:
+        yield from _refusal(lambda: check_class(published_tariff(ledger, wanted.tariff), wanted.account_class, since))
         payer = standing.account
         if payer is None:
             currency = _currency(ledger, wanted)
@@ -182,6 +191,7 @@ def _people_pairs(wanted: SupplyPoint, supply: Supply) -> Iterator[tuple[str, ob
     if supply.terms:
         terms = supply.terms[-1]
         yield "tariff", terms.tariff, wanted.tariff, "assign the other tariff"
+        yield "account class", terms.account_class, wanted.account_class, "assign the tariff with the other class"
         if since is not None:
             yield "tariff in force", terms.effective_from.isoformat(), since.isoformat(), "leave the instant out"
 
@@ -205,8 +215,16 @@ def _steps(
         )
         yield f"meter {wanted.meter.serial} installed"
     if supply is None or not supply.terms:
-        assign_tariff(ledger, supply=code, tariff=wanted.tariff, effective_from=since, now=now)
-        yield f"tariff {wanted.tariff} assigned"
+        assign_tariff(
+            ledger,
+            supply=code,
+            tariff=wanted.tariff,
+            effective_from=since,
+            account_class=wanted.account_class,
+            now=now,
+        )
+        of_class = f" for class {wanted.account_class}" if wanted.account_class else ""
+        yield f"tariff {wanted.tariff} assigned{of_class}"
     if supply is None or not supply.occupancies:
         occupy(
             ledger,

@@ -11,9 +11,11 @@ from ledger.domain.event import Event, Fact
 from ledger.domain.supply import MeterInstalled, Supply, SupplyOccupied, SupplyRegistered, TermsAssigned
 from ledger.store.application import Ledger
 from ledger.store.command import Command
+from ledger.store.recorder import Guard
 from ledger.usecases.attempt import appended
+from ledger.usecases.billed_past import BilledPast, billed_past_of
 from ledger.usecases.codes import checked_code
-from ledger.usecases.conditions import check_currency, check_register, check_site, published_tariff
+from ledger.usecases.conditions import check_class, check_currency, check_register, check_site, published_tariff
 from ledger.values.errors import Conflict, InvalidValue, NotFound, Refused
 from ledger.values.identity import account_stream, supply_stream
 from ledger.values.instants import in_utc
@@ -139,17 +141,23 @@ def occupy(
     return _appended(ledger, supply, fact)
 
 
-def assign_tariff(ledger: Ledger, *, supply: str, tariff: str, effective_from: datetime, now: datetime) -> int:
-    """Price a supply point by a tariff from an instant on.
+def assign_tariff(
+    ledger: Ledger, *, supply: str, tariff: str, effective_from: datetime, now: datetime, account_class: str = ""
+) -> int:
+    """Price a supply point by a tariff from an instant on, at the prices of an account class if one is given.
 
     That is at or after the newest terms, or before the first: what was held for want of terms can then be billed.
-    Raises NotFound for an unknown supply point or tariff, Refused for an instant between, or where the occupying
-    account is in another currency.
+    Raises NotFound for an unknown supply point or tariff, InvalidValue for a class that the tariff does not know,
+    Refused for an instant between or in a past that is billed already, or where the occupying account is in another
+    currency.
     """
     history = published_tariff(ledger, tariff)
     effective_from = in_utc(effective_from)
+    check_class(history, account_class, effective_from)
+    past: BilledPast | None = None
 
     def fact(state: Supply) -> Fact:
+        nonlocal past
         if state.terms and state.terms[0].effective_from <= effective_from < state.terms[-1].effective_from:
             raise Refused(
                 f"supply point {supply!r} has terms from {state.terms[-1].effective_from.isoformat()} already,"
@@ -159,9 +167,19 @@ def assign_tariff(ledger: Ledger, *, supply: str, tariff: str, effective_from: d
             payer = ledger.folded(account_stream(occupancy.account), account_stream_of.evolve, None)[0]
             if payer is not None:
                 check_currency(payer, history)
-        return TermsAssigned(supply=supply, tariff=tariff, effective_from=effective_from, recorded_at=now)
+        # Before the first terms nothing was billed by any tariff, whatever is billed after them.
+        is_later = bool(state.terms) and effective_from >= state.terms[0].effective_from
+        past = billed_past_of(ledger, supply=supply, tariff=tariff, begin=effective_from) if is_later else None
+        return TermsAssigned(
+            supply=supply, tariff=tariff, effective_from=effective_from, account_class=account_class, recorded_at=now
+        )
 
-    return _appended(ledger, supply, fact)
+    return _appended(
+        ledger,
+        supply,
+        fact,
+        guard=lambda cursor: past.check_written_since(cursor) if past is not None else None,
+    )
 
 
 def check_meter_free(
@@ -201,7 +219,14 @@ def check_meter(meter: MeterFacts) -> None:
         raise InvalidValue(f"resolution {meter.resolution_milliwh} mWh is no register's; give one step of it")
 
 
-def _appended(ledger: Ledger, supply: str, fact: Callable[[Supply], Fact], *, command: Command | None = None) -> int:
+def _appended(
+    ledger: Ledger,
+    supply: str,
+    fact: Callable[[Supply], Fact],
+    *,
+    command: Command | None = None,
+    guard: Guard | None = None,
+) -> int:
     """Append what a rule makes of the supply point as it is now."""
     stream = supply_stream(supply)
 
@@ -211,4 +236,4 @@ def _appended(ledger: Ledger, supply: str, fact: Callable[[Supply], Fact], *, co
             raise NotFound(f"there is no supply point {supply!r}; register it first, or check the code")
         return [Event(stream, version + 1, fact(state))]
 
-    return appended(ledger, decide, command=command)
+    return appended(ledger, decide, command=command, guard=guard)

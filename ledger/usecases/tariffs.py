@@ -10,7 +10,7 @@ from ledger.rating.booked import unbooked
 from ledger.rating.tariff import Tariff, parse_tariff, prepaid_errors
 from ledger.store.application import Ledger
 from ledger.usecases.attempt import appended
-from ledger.usecases.billed_past import BilledPast, billed_past
+from ledger.usecases.billed_past import BilledPast, billed_past, check_classes_kept
 from ledger.usecases.codes import checked_code
 from ledger.values.errors import InvalidValue, Refused
 from ledger.values.identity import tariff_stream
@@ -22,7 +22,8 @@ def publish_tariff(ledger: Ledger, *, text: str, effective_from: datetime, note:
 
     It takes effect at or after the newest version, or before the first: what was held for want of a price can then
     be billed. Raises InvalidValue for a wrong file (naming every error) or code, Refused for an instant between or
-    in a past that is billed already, or where the currency or the time zone is not the earlier versions'.
+    in a past that is billed already, where an account class in use is left out, or where the currency or the time
+    zone is not the earlier versions'.
     """
     tariff = parse_tariff(text)
     refusals = prepaid_errors(tariff)
@@ -46,6 +47,7 @@ def publish_tariff(ledger: Ledger, *, text: str, effective_from: datetime, note:
         if history is not None:
             _check_succession(history, tariff, effective_from)
             # Before the first version nothing was billed by this tariff, whatever is billed after it.
+            check_classes_kept(ledger, tariff=tariff, effective_from=effective_from)
             is_later = effective_from >= history.versions[0].effective_from
             past = billed_past(ledger, tariff=tariff.code, effective_from=effective_from) if is_later else None
         version = events + 1

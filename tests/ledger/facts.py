@@ -127,6 +127,9 @@ FACTS: list[Fact] = [
         recorded_at=MOVED_IN,
     ),
     TermsAssigned(supply="room-1", tariff="flat", effective_from=MOVED_IN, recorded_at=MOVED_IN),
+    TermsAssigned(
+        supply="room-1", tariff="flat", effective_from=MOVED_IN, account_class="school", recorded_at=MOVED_IN
+    ),
     TariffPublished(
         tariff="flat", version=2, effective_from=MOVED_IN, text=FLAT_TARIFF, note="yearly", recorded_at=MOVED_IN
     ),

@@ -92,3 +92,20 @@ def test_what_is_billed_while_it_is_decided_is_seen_inside_the_gate(
     with psycopg.connect(database.url()) as connection:
         log = read_log(connection, after=0, limit=10_000)
     assert [entry.fact.version for entry in log if isinstance(entry.fact, TariffPublished)] == [1]
+
+
+def test_other_terms_may_not_start_in_it_either(database: Database, ledger: Ledger) -> None:
+    fault_free(database, TRUTH)
+    billed = billed_to(database)["c1-1"]
+    with pytest.raises(Refused, match=r"is billed to .* already; let it start then or later"):
+        assign_tariff(ledger, supply="c1-1", tariff="flat", effective_from=billed - timedelta(seconds=1), now=now())
+    assign_tariff(ledger, supply="c1-1", tariff="flat", effective_from=billed + timedelta(days=1), now=now())
+
+
+def test_terms_before_the_first_may_start_in_a_past_that_nobody_was_billed_in(
+    database: Database, ledger: Ledger
+) -> None:
+    fault_free(database, TRUTH)
+    assign_tariff(
+        ledger, supply="c1-1", tariff="flat", effective_from=TRUTH.opened_at - timedelta(hours=1), now=now()
+    )

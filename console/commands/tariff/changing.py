@@ -28,6 +28,9 @@ def assign(
         list[str] | None,
         typer.Option(metavar="GLOB", help="Those whose code matches, as in 'room-1*'; give it more than once."),
     ] = None,
+    account_class: Annotated[
+        str, typer.Option("--class", metavar="CLASS", help="At the prices of this account class.")
+    ] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would be done.")] = False,
 ) -> None:
     """Price many supply points by a tariff from an instant on; what has it already is left as it is.
@@ -50,17 +53,20 @@ def assign(
         supplies = chosen_supplies(connection, site=site, globs=supply or [])
     if not supplies:
         raise ConsoleError(f"no supply point matches --site {site!r} --supply {supply or []}; check the codes")
-    done = _assigned(supplies, tariff, effective_from, is_dry=dry_run)
+    done = _assigned(supplies, tariff, effective_from, account_class=account_class, is_dry=dry_run)
     for row in done:
         if row.reason:
             typer.secho(f"{row.supply}: {row.done}: {row.reason}", fg=typer.colors.RED, err=True)
     counts = {what: sum(row.done == what for row in done) for what in dict.fromkeys(row.done for row in done)}
     told = ", ".join(f"{count} {what}" for what, count in counts.items())
-    typer.echo(f"tariff {tariff} from {effective_from.isoformat()}: {told}")
+    of_class = f", class {account_class}," if account_class else ""
+    typer.echo(f"tariff {tariff}{of_class} from {effective_from.isoformat()}: {told}")
     raise typer.Exit(1 if counts.get("refused") else 0)
 
 
-def _assigned(supplies: list[str], tariff: str, effective_from: datetime, *, is_dry: bool) -> "list[Assigned]":
+def _assigned(
+    supplies: list[str], tariff: str, effective_from: datetime, *, account_class: str, is_dry: bool
+) -> "list[Assigned]":
     from contextlib import closing
 
     from console.connection import database_url, opened_ledger
@@ -68,7 +74,14 @@ def _assigned(supplies: list[str], tariff: str, effective_from: datetime, *, is_
 
     rehearsed = closing(RehearsedLedger(url=database_url(os.environ, role="wattledger_writer"))) if is_dry else None
     with rehearsed or opened_ledger(os.environ) as ledger:
-        steps = assign(ledger, supplies=supplies, tariff=tariff, effective_from=effective_from, now=datetime.now(UTC))
+        steps = assign(
+            ledger,
+            supplies=supplies,
+            tariff=tariff,
+            effective_from=effective_from,
+            account_class=account_class,
+            now=datetime.now(UTC),
+        )
         return list(_with_progress(steps, total=len(supplies)))
 
 
