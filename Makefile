@@ -4,12 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test test-kafka lint bench docs clean help
+.PHONY: setup demo test test-kafka test-long lint bench docs clean help
 
 help:
 	@echo "make demo        set everything up and watch the main job run"
 	@echo "make test        set everything up and run the tests"
 	@echo "make test-kafka  the integration tests against Apache Kafka (needs Java 17+ and Maven)"
+	@echo "make test-long   the properties with more than a thousand examples each (a quarter of an hour or more)"
 	@echo "make lint        ruff, mypy --strict, import-linter"
 	@echo "make bench       measurements, printed as ratios"
 	@echo "make docs        write docs/events.md, the page of every event type, from the code"
@@ -34,6 +35,9 @@ test: setup
 test-kafka: setup
 	@WATTLEDGER_TEST_BROKER=apache $(BIN)/pytest -m kafka
 
+test-long: setup
+	@WATTLEDGER_HYPOTHESIS=long $(BIN)/pytest -n 2 --timeout 3600 $(LONG)
+
 lint: setup
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -41,7 +45,7 @@ lint: setup
 	@$(BIN)/lint-imports --no-cache
 
 bench: setup
-	@$(BIN)/python -m benchmarks
+	@$(BIN)/wattledger bench $(BENCH)
 
 docs: setup
 	@$(BIN)/wattledger events catalogue > docs/.events.md && mv docs/.events.md docs/events.md

@@ -1,40 +1,27 @@
-"""`make bench`: every measurement, printed as a table of medians with ratios within the run.
+"""`make bench`: every measurement, as tables of medians with ratios within the run.
 
-python -m benchmarks [--runs N] [--json FILE]
+python -m benchmarks [NAME ...] [--quick] [--json FILE]
 """
 
 import argparse
-import json
+import sys
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
-
-from benchmarks import pricing_core
+from benchmarks.catalogue import BENCHMARKS
+from benchmarks.run import run
 
 
 def main() -> None:
     """Run what was asked for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--runs", type=int, default=5, help="runs of each measurement; the median is shown")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}; all of them if none")
+    parser.add_argument("--quick", action="store_true", help="less of each, within two minutes")
     parser.add_argument("--json", type=Path, help="write the figures here")
     arguments = parser.parse_args()
-    figures = pricing_core.measure(runs=arguments.runs)
-    table = Table(title=f"Pricing core: median of {arguments.runs} runs, one core")
-    table.add_column("step")
-    table.add_column("µs each", justify="right")
-    table.add_column("a second", justify="right")
-    table.add_column("ratio to encoding", justify="right")
-    for figure in figures:
-        row = (f"{figure.microseconds:.2f}", f"{1e6 / figure.microseconds:,.0f}", f"{figure.ratio_to_encoding:.2f}")
-        table.add_row(figure.name, *row)
-    Console().print(table)
-    if arguments.json is not None:
-        document = {
-            figure.name: {"microseconds": figure.microseconds, "ratio_to_encoding": figure.ratio_to_encoding}
-            for figure in figures
-        }
-        arguments.json.write_text(json.dumps(document, indent=2) + "\n")
+    unknown = [name for name in arguments.names if name not in BENCHMARKS]
+    if unknown:
+        parser.error(f"there is no benchmark {unknown[0]!r}; known: {', '.join(BENCHMARKS)}")
+    sys.exit(run(arguments.names, quick=arguments.quick, json=arguments.json))
 
 
 if __name__ == "__main__":

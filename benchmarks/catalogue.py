@@ -1,0 +1,22 @@
+"""Every benchmark by its name."""
+
+from typing import Protocol
+
+from benchmarks import pricing, pricing_core, projection
+from benchmarks.report import Report
+
+
+class Measure(Protocol):
+    """A benchmark: measures several runs, fewer and smaller ones where it shall be quick."""
+
+    def __call__(self, *, quick: bool) -> Report:
+        """Measure and report."""
+
+
+BENCHMARKS: dict[str, Measure] = {
+    "core": pricing_core.report,
+    "ceiling": pricing.measure_ceiling,
+    "pricing": pricing.measure,
+    "library": pricing.measure_library,
+    "projection": projection.measure,
+}

@@ -1,0 +1,214 @@
+"""`pricing`, `ceiling` and `library`: readings to committed debits, against what PostgreSQL and the library can do.
+
+`pricing` is the real worker process, all guarantees on, fed from the broker. `ceiling` writes the very rows that it
+wrote with the same gate, positions and batch size, laid out beforehand, and does nothing else. `library` saves the
+same events, same payload, through the eventsourcing library's own recorder, 500 a save.
+"""
+
+import asyncio
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+from uuid import UUID
+
+from eventsourcing.application import Application
+from eventsourcing.persistence import StoredEvent
+from psycopg import Connection
+from psycopg.rows import tuple_row
+
+from benchmarks.errors import BenchmarkFailed
+from benchmarks.estate import found
+from benchmarks.load import Load, publish
+from benchmarks.pace import paced
+from benchmarks.priced_tariffs import EVERYTHING, FLAT
+from benchmarks.report import Report, Row
+from benchmarks.stand import Stand, standing
+from ledger import wire
+from ledger.domain.event import Event
+from ledger.store.applied import Applied, Partition, move_positions
+from ledger.store.copying import COPY_EVENTS, copied
+from ledger.store.gate import gated
+from ledger.store.mapper import FactMapper, fact_of, stored
+
+TARIFFS = {"flat": FLAT, "time of use × blocks × levies": EVERYTHING}
+FULL = "time of use × blocks × levies"
+_OTHERS = {"ceiling": "ceiling_rows_per_s", "library": "library_events_per_s"}
+_LIBRARY_EVENTS_A_SAVE = 500
+_LIBRARY_EVENTS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much is measured: meters, rounds of reading them all in a run, and runs."""
+
+    meters: int
+    rounds: int
+    runs: int
+
+
+FULL_SIZE = Size(meters=10_000, rounds=30, runs=3)
+QUICK_SIZE = Size(meters=2_000, rounds=60, runs=1)
+
+
+@dataclass(slots=True)
+class Priced:
+    """A run of the worker: its rate, and what it wrote."""
+
+    readings_per_s: float
+    rows: list[StoredEvent]
+    rows_a_batch: int
+    memory_bytes: int
+
+
+def measure(*, quick: bool) -> Report:
+    """Measure all three under each tariff, the runs of one after those of the other."""
+    size = QUICK_SIZE if quick else FULL_SIZE
+    report = Report("pricing", f"Readings to committed debits, median of {size.runs} runs")
+    for name, tariff in TARIFFS.items():
+        with standing() as stand:
+            report.rows.append(_measured(stand, name, tariff, size))
+    full = next(row for row in report.rows if row.name == FULL)
+    report.figures |= full.figures
+    rates = {row.name: float(row.figures["readings_per_s"]) for row in report.rows}
+    report.bars = (
+        "a second",
+        rates
+        | {
+            "ceiling": float(full.figures["ceiling_rows_per_s"]),
+            "library": float(full.figures["library_events_per_s"]),
+        },
+    )
+    return report
+
+
+def measure_ceiling(*, quick: bool) -> Report:
+    """Measure the ceiling alone, of rows that a short run of the worker writes."""
+    size = QUICK_SIZE if quick else FULL_SIZE
+    with standing() as stand:
+        found(stand.connection, meters=size.meters, tariff=EVERYTHING)
+        priced = priced_run(stand, Load(size.meters), rounds=size.rounds)
+        rates = [ceiling(stand, priced, f"ceiling_{run}") for run in range(size.runs)]
+    report = Report("ceiling", "What PostgreSQL takes of the rows that pricing writes")
+    report.figures |= {"rows_per_s": statistics.median(rates), "rows_a_batch": priced.rows_a_batch}
+    return report
+
+
+def measure_library(*, quick: bool) -> Report:
+    """Measure the library's own way alone."""
+    size = QUICK_SIZE if quick else FULL_SIZE
+    with standing() as stand:
+        found(stand.connection, meters=size.meters, tariff=EVERYTHING)
+        priced = priced_run(stand, Load(size.meters), rounds=size.rounds)
+        rates = [library(stand, priced.rows, f"library_{run}") for run in range(size.runs)]
+    report = Report("library", "The same debits through the library's own recorder")
+    report.figures |= {"events_per_s": statistics.median(rates)}
+    return report
+
+
+def _measured(stand: Stand, name: str, tariff: str, size: Size) -> Row:
+    found(stand.connection, meters=size.meters, tariff=tariff)
+    load = Load(size.meters)
+    pricings, ceilings, libraries = [], [], []
+    for run in range(size.runs):
+        priced = priced_run(stand, load, rounds=size.rounds)
+        pricings.append(priced.readings_per_s)
+        ceilings.append(ceiling(stand, priced, f"ceiling_{run}"))
+        libraries.append(library(stand, priced.rows, f"library_{run}"))
+    pricing, top, saved = (statistics.median(rates) for rates in (pricings, ceilings, libraries))
+    return Row(
+        name,
+        {
+            "readings_per_s": pricing,
+            "ceiling_rows_per_s": top,
+            "library_events_per_s": saved,
+            "ratio_to_ceiling": pricing / top,
+            "ratio_to_library": pricing / saved,
+            "rows_a_batch": priced.rows_a_batch,
+            "bytes_a_debit": sum(len(row.state) for row in priced.rows) // len(priced.rows),
+        },
+    )
+
+
+def priced_run(stand: Stand, load: Load, *, rounds: int) -> Priced:
+    """Publish so many rounds, then let a worker price them; return its rate and its rows."""
+    before = stand.head()
+    readings = asyncio.run(publish(stand.stack.bootstrap, load.sweeps(rounds)))
+    stand.launch("price")
+    pace = paced(stand.head, until=before + readings, check=stand.stack.supervisor.check)
+    stand.stack.await_healthy()
+    batches = stand.metric("price", "wattledger_batch_messages_count")
+    memory_bytes = stand.memory_bytes("price")
+    stand.stop("price")
+    rows = written(stand.connection, after=before)
+    if len(rows) != readings or any(row.topic != "meter.usage-debited/1" for row in rows):
+        raise BenchmarkFailed(f"{readings} readings led to {len(rows)} events; not all of them debits")
+    return Priced(pace.per_s, rows, max(1, round(readings / max(batches, 1))), memory_bytes)
+
+
+def written(connection: Connection[Any], *, after: int) -> list[StoredEvent]:
+    """Return the rows that stand after a position, in order."""
+    query = """SELECT originator_id, originator_version, topic, state FROM ledger.events
+        WHERE notification_id > %s ORDER BY notification_id"""
+    with connection.transaction(), connection.cursor("written", row_factory=tuple_row) as cursor:
+        cursor.execute(query, (after,))
+        return [StoredEvent(stream, version, topic, bytes(state)) for stream, version, topic, state in cursor]
+
+
+def ceiling(stand: Stand, priced: Priced, database: str) -> float:
+    """Write the rows of a run with nothing but PostgreSQL's work timed; return rows a second."""
+    batches = [
+        priced.rows[first : first + priced.rows_a_batch] for first in range(0, len(priced.rows), priced.rows_a_batch)
+    ]
+    head, laid_out = 0, []
+    for batch in batches:
+        laid_out.append((copied(batch, first_position=head + 1), len(batch)))
+        head += len(batch)
+    partition = Partition("bench", wire.METER_READINGS, 0)
+    with stand.fresh_database(database) as connection:
+        began = time.monotonic()
+        for offset, (rows, count) in enumerate(laid_out):
+            with gated(connection) as gate:
+                with gate.cursor.copy(COPY_EVENTS) as copy:
+                    copy.write(rows)
+                gate.cursor.execute("UPDATE ledger.gate SET head = head + %s", (count,), prepare=True)
+                move_positions(gate.cursor, {partition: Applied(offset, b"d" * 32)})
+        elapsed_s = time.monotonic() - began
+    stand.connection.execute(f"DROP DATABASE {database}")
+    return len(priced.rows) / elapsed_s
+
+
+class _PlainMapper(FactMapper):
+    """Our bytes, without the check that our own way makes of what people enter."""
+
+    def to_stored_event(self, domain_event: Any) -> StoredEvent:
+        """Return the event as it is stored."""
+        return stored(domain_event)
+
+
+class _LibraryApplication(Application[UUID]):
+    env: ClassVar[dict[str, str]] = {
+        "PERSISTENCE_MODULE": "eventsourcing.postgres",
+        "MAPPER_TOPIC": "benchmarks.pricing:_PlainMapper",
+    }
+
+
+def library(stand: Stand, rows: Sequence[StoredEvent], database: str) -> float:
+    """Save the events of a run through the unmodified library; return events a second."""
+    events = [
+        Event(UUID(str(row.originator_id)), row.originator_version, fact_of(row.topic, row.state))
+        for row in rows[:_LIBRARY_EVENTS]
+    ]
+    stand.connection.execute(f"CREATE DATABASE {database}")
+    # Over TCP: five hundred of our events in one of its pipelines fill a unix socket's buffers, and both ends wait.
+    application = _LibraryApplication({"POSTGRES_DBNAME": database, **stand.tcp_login()})
+    try:
+        began = time.monotonic()
+        for first in range(0, len(events), _LIBRARY_EVENTS_A_SAVE):
+            application.save(*events[first : first + _LIBRARY_EVENTS_A_SAVE])
+        elapsed_s = time.monotonic() - began
+    finally:
+        application.close()
+    stand.connection.execute(f"DROP DATABASE {database}")
+    return len(events) / elapsed_s
