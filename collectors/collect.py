@@ -1,4 +1,4 @@
-"""The collector's process: everything above wired together, from settings to a clean end."""
+"""One collector: everything beside it in this folder wired together."""
 
 import asyncio
 from collections.abc import Callable
@@ -7,23 +7,23 @@ from datetime import UTC, datetime
 import structlog
 
 from collectors.connect import Connection, ResultSender
-from collectors.errors import CollectorError
-from collectors.metrics import CollectorMetrics, MetricsServer
-from collectors.modbus import Bus
+from collectors.errors import BadFile, SpoolError, SpoolUnusable
+from collectors.metrics import CollectorMetrics
 from collectors.order_memory import OrderMemory
-from collectors.poll import Poller
+from collectors.polling import Polling
 from collectors.publish import Publisher
 from collectors.relay import RelayLane
 from collectors.settings import CollectorSettings
 from collectors.side_by_side import first_to_fail
-from collectors.signals import until_stopped
-from collectors.site import Concentrator, Site, read_site
+from collectors.site import Site
 from collectors.spool import Spool
-from collectors.sweep import Sweeper
+from collectors.spool_bounds import BoundsKeeper, SpoolBounds
 from collectors.verify import OrderDesk
 from ledger.values.signing import OrderVerifier
 
 log = structlog.get_logger(__name__)
+
+_SPOOL_WATCH_S = 5.0
 
 
 def utc_now() -> datetime:
@@ -35,33 +35,46 @@ class Collector:
     """One collector: polls its site, keeps sweeps, publishes them, and carries out relay orders."""
 
     def __init__(
-        self, *, settings: CollectorSettings, site: Site, spool: Spool, now: Callable[[], datetime] = utc_now
+        self,
+        *,
+        settings: CollectorSettings,
+        site: Site,
+        spool: Spool,
+        now: Callable[[], datetime] = utc_now,
+        metrics: CollectorMetrics | None = None,
     ) -> None:
-        self.metrics = CollectorMetrics()
+        self.metrics = metrics or CollectorMetrics()
         self.spool = spool
         # Sequences restart with a new spool, so the ledger must see another collector then.
         self.id = f"{site.collector}.{spool.epoch}"
-        self._now = now
+        self.site = site
         self._polling_stopped = False
-        self._buses = {
-            c.id: Bus(host=c.host, port=c.port, timeout_s=site.request_timeout_s) for c in site.concentrators
-        }
+        self._bounds = BoundsKeeper(spool=spool, bounds=_bounds_of(site), metrics=self.metrics)
         self.publisher = Publisher(
             source=spool,
             collector=self.id,
-            concentrators={*self._buses, *spool.concentrators()},
+            concentrators={*(c.id for c in site.concentrators), *spool.concentrators()},
             settings=settings.publish,
             metrics=self.metrics,
         )
-        self._pollers = [self._poller(site, c, number) for number, c in enumerate(site.concentrators)]
+        self._polling = Polling(
+            site=site,
+            spool=spool,
+            collector=self.id,
+            metrics=self.metrics,
+            spooled=self.publisher.wake,
+            is_full=lambda: self._bounds.is_full,
+            now=now,
+        )
         results = ResultSender(spool=spool, wake=asyncio.Event())
         memory = OrderMemory(spool)
+        self._desk = OrderDesk(
+            verifier=OrderVerifier(settings.order_public_key), memory=memory, concentrators=site.concentrators
+        )
         self._relays = RelayLane(
-            desk=OrderDesk(
-                verifier=OrderVerifier(settings.order_public_key), memory=memory, concentrators=site.concentrators
-            ),
+            desk=self._desk,
             memory=memory,
-            buses=self._buses,
+            buses=self._polling.buses,
             timeout_s=site.relay_timeout_s,
             metrics=self.metrics,
             results_wake=results.wake,
@@ -76,20 +89,33 @@ class Collector:
         )
         self.metrics.spool_sweeps.set_function(spool.sweeps_kept)
         self.metrics.spool_oldest_age_seconds.set_function(spool.oldest_age_s)
+        self.metrics.spool_bytes.set_function(spool.bytes_used)
 
     def finish_polling(self) -> None:
         """Ask for one final sweep of every concentrator; publishing and relay orders go on after it."""
-        for poller in self._pollers:
-            poller.finish()
+        self._polling.finish()
 
     async def run(self) -> None:
-        """Work until cancelled; raises CollectorError for what only an operator can mend."""
+        """Work until cancelled; raises SpoolUnusable for a damaged spool, CollectorError for the rest."""
         try:
-            await first_to_fail(self._poll(), self._connection.run())
+            await first_to_fail(self._poll(), self._connection.run(), self._watch_spool())
         finally:
             await self._relays.stop()
-            for bus in self._buses.values():
-                bus.close()
+            self._polling.close()
+
+    async def take_over(self, site: Site) -> None:
+        """Work by a changed site from now on; no sweep is lost. Raises BadFile for what needs a new start."""
+        fixed = ("collector", "spool")
+        if changed := [name for name in fixed if getattr(site, name) != getattr(self.site, name)]:
+            problem = f"collector.{changed[0]}: changes only with a new start of the collector; restart it"
+            raise BadFile(path="the site file", errors=[problem])
+        self._desk.concentrators = site.concentrators
+        self._relays.timeout_s = site.relay_timeout_s
+        self._bounds.bounds = _bounds_of(site)
+        for concentrator in site.concentrators:
+            self.publisher.add(concentrator.id)
+        await self._polling.take_over(site)
+        self.site = site
 
     def health(self) -> dict[str, object]:
         """Say in a few words how the collector fares."""
@@ -102,59 +128,24 @@ class Collector:
         }
 
     async def _poll(self) -> None:
-        await asyncio.gather(*(poller.run() for poller in self._pollers))
+        await self._polling.run()
         self._polling_stopped = True
         self.metrics.polling_stopped.set(1)
         log.info("polling stopped", spool_sweeps=self.spool.sweeps_kept())
 
-    def _poller(self, site: Site, concentrator: Concentrator, number: int) -> Poller:
-        return Poller(
-            sweeper=Sweeper(
-                concentrator=concentrator,
-                bus=self._buses[concentrator.id],
-                retries=site.request_retries,
-                metrics=self.metrics,
-                now=self._now,
-            ),
-            spool=self.spool,
-            collector=self.id,
-            interval_s=site.poll_interval_s,
-            delay_s=site.poll_interval_s * number / len(site.concentrators),
-            metrics=self.metrics,
-            spooled=self.publisher.wake,
-        )
+    async def _watch_spool(self) -> None:
+        """Keep the spool within its bounds, and end all work where its file turns out to be damaged."""
+        while True:
+            if self.spool.damaged.is_set():
+                raise SpoolUnusable("the spool's file is damaged")
+            try:
+                await asyncio.to_thread(self._bounds.keep)
+            except SpoolUnusable:
+                raise
+            except SpoolError as error:
+                log.error("spool not kept within its bounds", error=str(error))
+            await asyncio.sleep(_SPOOL_WATCH_S)
 
 
-async def collect(settings: CollectorSettings) -> None:
-    """Run a collector until SIGTERM or SIGINT; SIGUSR1 asks for the final sweep.
-
-    Raises CollectorError for a wrong site file, a spool that cannot be used or a metrics port that is taken.
-    """
-    site = read_site(settings.site_file)
-    spool = Spool(settings.spool or site.spool)
-    try:
-        collector = Collector(settings=settings, site=site, spool=spool)
-        server = _serve(settings, collector)
-        log.info("collecting", collector=collector.id, concentrators=len(site.concentrators))
-        try:
-            await until_stopped(collector.run(), on_usr1=collector.finish_polling)
-        finally:
-            if server is not None:
-                server.stop()
-    finally:
-        spool.close()
-    log.info("collector stopped", collector=collector.id)
-
-
-def _serve(settings: CollectorSettings, collector: Collector) -> MetricsServer | None:
-    if settings.metrics_port == 0:
-        return None
-    try:
-        server = MetricsServer(
-            host=settings.metrics_host, port=settings.metrics_port, metrics=collector.metrics, health=collector.health
-        )
-    except OSError as error:
-        place = f"{settings.metrics_host}:{settings.metrics_port}"
-        raise CollectorError(f"metrics cannot be served on {place}: {error}; free it or set another port") from None
-    server.start()
-    return server
+def _bounds_of(site: Site) -> SpoolBounds:
+    return SpoolBounds(max_bytes=site.spool_max_megabytes * 1_000_000, max_days=site.spool_max_days)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import structlog
 from aiokafka.errors import KafkaError
 
-from collectors.errors import LinkLost
+from collectors.errors import LinkLost, SpoolError, SpoolUnusable
 from collectors.kafka import Link, open_link
 from collectors.metrics import CollectorMetrics
 from collectors.publish import Publisher, Send
@@ -62,6 +62,12 @@ class Connection:
                 pause_s = self.settings.reconnect_pause_s if self.up else min(pause_s * 2, _PAUSE_MAX_S)
                 self._note(up=False)
                 log.warning("broker away", error=str(error) or type(error).__name__, retry_in_s=pause_s)
+            except SpoolUnusable:
+                raise
+            except SpoolError as error:
+                # A full disk passes. What could not be forgotten is published again, and the ledger passes over it.
+                self._note(up=False)
+                log.error("spool failed", error=str(error), retry_in_s=pause_s)
             await asyncio.sleep(pause_s)
 
     async def _linked(self) -> None:

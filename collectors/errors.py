@@ -33,6 +33,10 @@ class SpoolError(CollectorError):
     """The spool cannot be used; nothing was lost or changed."""
 
 
+class SpoolUnusable(SpoolError):
+    """The spool's file is damaged, or an old copy: it must be set aside, and a new one begun."""
+
+
 class LinkLost(CollectorError):
     """The broker, or our place in its logs, is gone: clients are made anew."""
 

@@ -49,6 +49,20 @@ class CollectorMetrics:
         self.spool_oldest_age_seconds = Gauge(
             "wattledger_spool_oldest_age_seconds", "Age of the oldest sweep not acknowledged", registry=self.registry
         )
+        self.spool_bytes = Gauge(
+            "wattledger_spool_bytes", "Bytes of the spool's file that hold something", registry=self.registry
+        )
+        self.spool_thinned = Counter(
+            "wattledger_spool_thinned_readings",
+            "Readings dropped at the spool's bounds; newer ones of the same meter bill their energy",
+            registry=self.registry,
+        )
+        self.spools_set_aside = Counter(
+            "wattledger_spools_set_aside", "Spool files that could not be used any more", registry=self.registry
+        )
+        self.reloads = Counter(
+            "wattledger_site_reloads", "Times that the site file was read again", ["outcome"], registry=self.registry
+        )
         self.polling_stopped = Gauge(
             "wattledger_polling_stopped", "1 after the final sweep is in the spool", registry=self.registry
         )

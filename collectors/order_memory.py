@@ -1,7 +1,7 @@
 """What the edge remembers of relay orders, across restarts: kept in the spool's file."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from collectors.spool import Spool
 from ledger import wire
@@ -23,6 +23,7 @@ class OrderMemory:
 
     def __init__(self, spool: Spool) -> None:
         self._spool = spool
+        self.begun_at = datetime.fromtimestamp(spool.begun_at_s, UTC)
 
     def find(self, order: wire.RelayCommand) -> Remembered | None:
         """Return what is remembered of this very order."""

@@ -1,6 +1,7 @@
 """The polling schedule: buses in parallel and staggered, each sweep into the spool before anything else."""
 
 import asyncio
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -9,7 +10,7 @@ import structlog
 
 from collectors.errors import SpoolError, Unsendable
 from collectors.metrics import CollectorMetrics
-from collectors.sendable import message_of, sendable_part
+from collectors.sendable import message_of, parts_of, sendable_part
 from collectors.site import Concentrator
 from collectors.spool import Spool, Spooled
 from ledger import wire
@@ -40,7 +41,9 @@ class Poller:
     delay_s: float
     metrics: CollectorMetrics
     spooled: asyncio.Event
+    is_full: Callable[[], bool] = lambda: False
     _final: asyncio.Event = field(default_factory=asyncio.Event)
+    _stopped: bool = False
 
     def finish(self) -> None:
         """Ask for one final sweep of all meters, after which `run` returns."""
@@ -53,7 +56,13 @@ class Poller:
         while not await self._final_asked(within_s=due_s - clock()):
             await self._sweep(all_meters=False)
             due_s += self.interval_s * max(1, -(-(clock() - due_s) // self.interval_s))
-        await self._final_sweep()
+        if not self._stopped:
+            await self._final_sweep()
+
+    def stop(self) -> None:
+        """Ask `run` to return after the sweep under way, without a final one."""
+        self._stopped = True
+        self._final.set()
 
     async def _final_asked(self, *, within_s: float) -> bool:
         with suppress(TimeoutError):
@@ -86,8 +95,18 @@ class Poller:
 
     def _keep(self, concentrator: str, readings: list[wire.Reading]) -> int:
         """Put a sweep into the spool, less what the ledger could not read; returns how many readings it has."""
+        if self.is_full():
+            raise SpoolError("the spool is at its bound; it takes sweeps again once the ledger has taken old ones")
+        kept = 0
+        for part in parts_of(readings):
+            kept += self._keep_part(concentrator, part)
+        return kept
+
+    def _keep_part(self, concentrator: str, readings: Sequence[wire.Reading]) -> int:
         sequence = self.spool.next_sequence(concentrator)
-        sweep = wire.Sweep(concentrator=concentrator, collector=self.collector, sequence=sequence, readings=readings)
+        sweep = wire.Sweep(
+            concentrator=concentrator, collector=self.collector, sequence=sequence, readings=list(readings)
+        )
         try:
             message = message_of(sweep)
         except Unsendable:

@@ -7,9 +7,10 @@ from typing import Protocol
 
 import structlog
 
-from collectors.errors import LinkLost, SpoolError
+from collectors.errors import LinkLost, SpoolError, SpoolUnusable
 from collectors.metrics import CollectorMetrics
 from collectors.settings import PublishSettings
+from collectors.side_by_side import end, uncancelled
 from collectors.spool import Spooled
 from collectors.window import Window
 from ledger import wire
@@ -59,15 +60,20 @@ class Publisher:
         self._silence_factor = 1
         # Set whenever there may be something to do: a new sweep in the spool, or an acknowledgement.
         self.wake = asyncio.Event()
-        self.windows = {
-            concentrator: Window.starting_at(
-                source.first_kept(concentrator) - 1,
-                size=settings.window,
-                timeout_s=settings.ack_timeout_s,
-                timeout_max_s=settings.ack_timeout_max_s,
+        self.windows: dict[str, Window] = {}
+        self._filling: dict[str, asyncio.Task[None]] = {}
+        for concentrator in concentrators:
+            self.add(concentrator)
+
+    def add(self, concentrator: str) -> None:
+        """Publish a concentrator's sweeps too, from the first that is kept."""
+        if concentrator not in self.windows:
+            self.windows[concentrator] = Window.starting_at(
+                self._source.first_kept(concentrator) - 1,
+                size=self._settings.window,
+                timeout_s=self._settings.ack_timeout_s,
+                timeout_max_s=self._settings.ack_timeout_max_s,
             )
-            for concentrator in concentrators
-        }
 
     async def run(self, send: Send) -> None:
         """Publish over one connection, from the first sweep that is not acknowledged, until it fails.
@@ -79,32 +85,52 @@ class Publisher:
         self._heard_s = clock()
         for window in self.windows.values():
             window.restart()
-        while True:
-            self.wake.clear()
-            for concentrator, window in self.windows.items():
-                await self._fill(concentrator, window, send)
-                if window.tick(now_s=clock()):
-                    self.wake.set()
-                    self._metrics.sweeps_repeated.inc()
-                    log.warning("no acknowledgement", concentrator=concentrator, first=window.acknowledged + 1)
-            self._check_silence(clock())
-            await self._woken()
+        try:
+            while True:
+                self.wake.clear()
+                for concentrator, window in list(self.windows.items()):
+                    self._fill_aside(concentrator, window, send)
+                    if window.tick(now_s=clock()):
+                        self.wake.set()
+                        self._metrics.sweeps_repeated.inc()
+                        log.warning("no acknowledgement", concentrator=concentrator, first=window.acknowledged + 1)
+                self._check_silence(clock())
+                await self._woken()
+        finally:
+            await end(self._filling.values())
+            self._filling.clear()
+
+    def _fill_aside(self, concentrator: str, window: Window, send: Send) -> None:
+        """Let a concentrator's window be filled beside the others': one slow partition holds up nobody else.
+
+        Raises what the last filling raised.
+        """
+        task = self._filling.get(concentrator)
+        if task is not None and not task.done():
+            return
+        if task is not None:
+            del self._filling[concentrator]
+            task.result()
+        if window.room > 0 and self._source.last_sequence(concentrator) > window.published:
+            task = asyncio.create_task(uncancelled(self._fill(concentrator, window, send)))
+            task.add_done_callback(lambda _: self.wake.set())
+            self._filling[concentrator] = task
 
     async def take_ack(self, ack: wire.SweepAck) -> None:
         """Take in an acknowledgement; those of other collectors are passed over.
 
-        Raises SpoolError when the ledger has sweeps of ours that this spool never made.
+        Raises SpoolUnusable when the ledger has sweeps of ours that this spool never made.
         """
         window = self.windows.get(ack.concentrator)
         if window is None or ack.collector != self.collector:
             return
         clock = asyncio.get_running_loop().time
         self._heard_s, self._silence_factor = clock(), 1
-        last = await asyncio.to_thread(self._source.last_sequence, ack.concentrator)
+        last = self._source.last_sequence(ack.concentrator)
         if ack.sequence > last:
-            raise SpoolError(
+            raise SpoolUnusable(
                 f"the ledger has sweep {ack.sequence} of {ack.concentrator} from {self.collector}, but this spool "
-                f"has made {last} only: it is an old copy. Move it aside; a new one begins with a new epoch"
+                f"has made {last} only: it is an old copy, to be set aside for a new one with a new epoch"
             )
         if ack.sequence < window.acknowledged:
             # Once or twice after a start this is an old message; without end it is a ledger that has forgotten.
@@ -116,10 +142,20 @@ class Publisher:
             )
         repeats = window.repeats
         if window.acked(ack.sequence, now_s=clock()):
-            forgotten = await asyncio.to_thread(self._source.forget, ack.concentrator, through=ack.sequence)
-            self._metrics.sweeps_acknowledged.inc(forgotten)
+            await self._forget(ack.concentrator, ack.sequence)
         self._metrics.sweeps_repeated.inc(window.repeats - repeats)
         self.wake.set()
+
+    async def _forget(self, concentrator: str, sequence: int) -> None:
+        try:
+            forgotten = await asyncio.to_thread(self._source.forget, concentrator, through=sequence)
+        except SpoolUnusable:
+            raise
+        except SpoolError as error:
+            # A disk too full to forget on: the next acknowledgement covers this one.
+            log.error("acknowledged sweeps not forgotten", concentrator=concentrator, error=str(error))
+        else:
+            self._metrics.sweeps_acknowledged.inc(forgotten)
 
     async def _fill(self, concentrator: str, window: Window, send: Send) -> None:
         if window.room <= 0:

@@ -7,6 +7,8 @@
     request_retries = 1
     relay_timeout_s = 10        # how long a relay may take to read as ordered
     spool = "spool.sqlite"      # relative to this file
+    spool_max_megabytes = 512   # beyond it old readings are thinned; each meter's newest is always kept
+    spool_max_days = 35         # beyond it only each meter's newest reading is kept
 
     [[concentrators]]
     id = "C1"
@@ -65,6 +67,8 @@ class Site:
     request_retries: int
     relay_timeout_s: float
     spool: Path
+    spool_max_megabytes: int
+    spool_max_days: int
     concentrators: tuple[Concentrator, ...]
 
 
@@ -82,6 +86,8 @@ def read_site(path: Path) -> Site:
         request_retries=collector.integer("request_retries", minimum=0, maximum=5, default=1),
         relay_timeout_s=collector.seconds("relay_timeout_s", minimum=0.1, maximum=600, default=10.0),
         spool=path.parent / collector.text("spool", default="spool.sqlite"),
+        spool_max_megabytes=collector.integer("spool_max_megabytes", minimum=1, maximum=1_000_000, default=512),
+        spool_max_days=collector.integer("spool_max_days", minimum=1, maximum=3650, default=35),
         concentrators=tuple(_concentrator(table) for table in root.tables("concentrators")),
     )
     _report_doubles(root, site)

@@ -38,7 +38,7 @@ class AnswerAgain:
 Verdict = Go | Answer | AnswerAgain
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class OrderDesk:
     """Judges the orders to one collector; what it accepts is on disk before anything is switched."""
 
@@ -79,6 +79,13 @@ class OrderDesk:
         if now >= order.expires_at:
             return Answer(
                 outcome="expired", detail=f"expired at {order.expires_at.isoformat()}, it is {now.isoformat()}"
+            )
+        if order.issued_at < self.memory.begun_at - _CLOCK_TOLERANCE:
+            # A memory that was lost may have obeyed it, and newer ones since.
+            return Answer(
+                outcome="refused",
+                detail=f"memory: signed at {order.issued_at.isoformat()}, what is remembered here begins at"
+                f" {self.memory.begun_at.isoformat()}; a new order will be obeyed",
             )
         if meter.profile.relay is None:
             return Answer(outcome="refused", detail=f"profile: {meter.profile.name} has no relay")

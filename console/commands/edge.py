@@ -28,10 +28,11 @@ def collect(
     WATTLEDGER_METRICS_PORT and WATTLEDGER_KAFKA_IDEMPOTENCE (true for Apache Kafka) are optional.
 
     Signals: SIGTERM and SIGINT end it. SIGUSR1 makes one final sweep of every meter and stops polling, while
-    publishing goes on; all is delivered when wattledger_polling_stopped is 1 and wattledger_spool_sweeps is 0.
+    publishing goes on; all is delivered when wattledger_polling_stopped is 1 and wattledger_spool_sweeps is 0. SIGHUP
+    reads the site file again and works by it; a wrong one is told and changes nothing.
     """
-    from collectors.collect import collect as run
     from collectors.logs import configure_logs
+    from collectors.process import collect as run
     from collectors.settings import read_settings
 
     variables = dict(os.environ)

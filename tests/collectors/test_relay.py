@@ -336,3 +336,17 @@ def test_a_result_is_kept_until_the_broker_has_it(tmp_path: Path) -> None:
 
     _scene(tmp_path, first)
     _scene(tmp_path, after_restart)
+
+
+def test_an_order_from_before_the_memory_of_orders_began_is_refused(tmp_path: Path) -> None:
+    """The memory went with a damaged spool: the order may have been obeyed, and newer ones since."""
+
+    async def play(edge: Edge) -> None:
+        (result,) = await edge.obey(an_order("open", issued_at=datetime.now(UTC) - timedelta(seconds=30)))
+        assert result.outcome == "refused"
+        assert result.detail.startswith("memory: signed at")
+        assert edge.relay.writes == 0
+        (result,) = await edge.obey(an_order("open", sequence=2))
+        assert result.outcome == "confirmed"
+
+    _scene(tmp_path, play)
