@@ -15,6 +15,8 @@ FROM python:3.11-slim
 RUN useradd --system --uid 10001 --create-home --home-dir /var/lib/wattledger wattledger
 COPY --from=build /srv/wattledger /srv/wattledger
 ENV PATH=/srv/wattledger/bin:$PATH PYTHONUNBUFFERED=1
+# A volume mounted here is its user's, not root's.
+RUN install -d -o wattledger /var/lib/wattledger/witness
 USER wattledger
 WORKDIR /var/lib/wattledger
 # A collector's spool is the log of record until the ledger acknowledges it: it must outlive the container.

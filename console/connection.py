@@ -26,6 +26,7 @@ class Running:
 
     owner_url: str
     bootstrap: str
+    witness: str = ""
 
     def write(self, directory: Path) -> None:
         """Leave word under the stack's directory."""
@@ -78,11 +79,24 @@ def finance_connection(environ: Mapping[str, str]) -> Iterator["psycopg.Connecti
         raise NotReachable(f"the database refused or does not answer: {str(error).strip()}") from error
 
 
-def _running(environ: Mapping[str, str]) -> Running:
+def running_witness(environ: Mapping[str, str]) -> str:
+    """Return where the running embedded stack's witness is; empty where the ledger is another, or none runs."""
+    running = None if environ.get("WATTLEDGER_DATABASE_URL") else _found_running(environ)
+    return "" if running is None else running.witness
+
+
+def _found_running(environ: Mapping[str, str]) -> Running | None:
     directory = Path(environ.get("WATTLEDGER_DIRECTORY") or ".wattledger").absolute()
     for place in (directory, directory / "demo"):
         if (place / _FILE).exists():
             return Running(**json.loads((place / _FILE).read_text()))
+    return None
+
+
+def _running(environ: Mapping[str, str]) -> Running:
+    running = _found_running(environ)
+    if running is not None:
+        return running
     raise NotReachable(
         "no ledger is known: set WATTLEDGER_DATABASE_URL (and WATTLEDGER_KAFKA_BOOTSTRAP for imports), or start one"
         " here with `wattledger up` or `wattledger demo`"

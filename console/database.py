@@ -16,6 +16,7 @@ ROLE_PASSWORDS = {
     "wattledger_writer": "WATTLEDGER_WRITER_PASSWORD",
     "wattledger_control": "WATTLEDGER_CONTROL_PASSWORD",
     "wattledger_projector": "WATTLEDGER_PROJECTOR_PASSWORD",
+    "wattledger_sealer": "WATTLEDGER_SEALER_PASSWORD",
     "wattledger_finance": "WATTLEDGER_FINANCE_PASSWORD",
     "wattledger_auditor": "WATTLEDGER_AUDITOR_PASSWORD",
 }

@@ -30,6 +30,8 @@ class StackSettings:
     serve_port: int | None = None
     topics: TopicLayout = _EMBEDDED_TOPICS
     signing_key: str | None = field(default=None, repr=False)
+    sealing_key: str | None = field(default=None, repr=False)
+    witness: str | None = field(default=None, repr=False)
     is_idempotent: bool = False
     inherited: Mapping[str, str] = field(default_factory=dict, repr=False)
 
@@ -49,6 +51,8 @@ class StackSettings:
             serve_port=_port(environment, "WATTLEDGER_SERVE_PORT"),
             topics=_layout(environment, is_embedded=bootstrap is None),
             signing_key=environ.get("WATTLEDGER_SIGNING_KEY") or None,
+            sealing_key=environ.get("WATTLEDGER_SEALING_KEY") or None,
+            witness=environ.get("WATTLEDGER_WITNESS") or None,
             # The embedded broker does not know idempotent producers; Apache Kafka does.
             is_idempotent=environment.flag("WATTLEDGER_KAFKA_IDEMPOTENCE", default=bootstrap is not None),
             inherited=inheritable(environ),
@@ -59,7 +63,7 @@ class StackSettings:
 
 def inheritable(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the environment less every secret and every setting that the stack gives each child itself."""
-    own = ("_PASSWORD", "_KEY", "_DATABASE_URL", "_METRICS_PORT")
+    own = ("_PASSWORD", "_KEY", "_DATABASE_URL", "_METRICS_PORT", "_WITNESS")
     return {
         name: value for name, value in environ.items() if not (name.startswith("WATTLEDGER_") and name.endswith(own))
     }

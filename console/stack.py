@@ -46,6 +46,9 @@ class Stack:
         self.health_ports: dict[str, int] = {}
         self._broker: EmbeddedBroker | None = None
         self._signing_key = ""
+        self._sealing_key = ""
+        # Outside the database's own folder; whoever must not be able to rewrite it names another place.
+        self.witness = settings.witness or str(settings.directory / "witness" / "seals.jsonl")
         self._has_left_word = False
         self.public_key_hex = ""  # what collectors verify relay orders with
 
@@ -68,6 +71,7 @@ class Stack:
         """
         self._signing_key = self.settings.signing_key or kept_signing_key(self.settings.directory / "signing-key")
         self.public_key_hex = OrderSigner(self._signing_key).public_key_hex
+        self._sealing_key = self.settings.sealing_key or kept_signing_key(self.settings.directory / "sealing-key")
         if self.settings.database_url is None:
             self._start_postgres()
         self.supervisor.check()
@@ -101,6 +105,7 @@ class Stack:
         environment["PYTHONUNBUFFERED"] = "1"  # so that a log has the last words of who dies
         if role.database_role:
             environment["WATTLEDGER_DATABASE_URL"] = self.database_url(role.database_role)
+            environment["WATTLEDGER_WITNESS"] = self.witness
         if role.uses_kafka:
             environment["WATTLEDGER_KAFKA_BOOTSTRAP"] = self.bootstrap
             if self.settings.cluster_id:
@@ -110,6 +115,8 @@ class Stack:
             environment["WATTLEDGER_KAFKA_IDEMPOTENCE"] = str(self.settings.is_idempotent).lower()
         if role.signs_orders:
             environment["WATTLEDGER_SIGNING_KEY"] = self._signing_key
+        if role.signs_seals:
+            environment["WATTLEDGER_SEALING_KEY"] = self._sealing_key
         if role.verifies_orders:
             environment["WATTLEDGER_ORDER_PUBLIC_KEY"] = self.public_key_hex
         return environment
@@ -168,7 +175,7 @@ class Stack:
         created = create_topics(bootstrap=self.bootstrap, layout=self.settings.topics)
         self._announce(f"topics ready ({len(created)} created)")
         if self.settings.database_url is None:
-            Running(self._owner_url, self.bootstrap).write(self.settings.directory)
+            Running(self._owner_url, self.bootstrap, self.witness).write(self.settings.directory)
             self._has_left_word = True
 
 

@@ -6,8 +6,8 @@ import typer
 
 
 def register(app: typer.Typer) -> None:
-    """Add `price`, `project`, `control` and `serve`."""
-    for command in (price, project, control, serve):
+    """Add `price`, `project`, `control`, `seal` and `serve`."""
+    for command in (price, project, control, seal, serve):
         app.command(rich_help_panel="Server roles")(command)
 
 
@@ -15,6 +15,7 @@ def price() -> None:
     """Price readings as they arrive on Kafka and append the debits (the Faust worker)."""
     from streams.worker import main
 
+    _check_witness()
     raise typer.Exit(main(os.environ))
 
 
@@ -22,12 +23,28 @@ def project() -> None:
     """Keep the read models up to date with the ledger."""
     from projections.runner import main
 
+    _check_witness()
     raise typer.Exit(main(os.environ))
 
 
 def control() -> None:
     """Decide on relays and sign the orders that switch them."""
     from projections.control import main
+
+    _check_witness()
+    raise typer.Exit(main(os.environ))
+
+
+def seal() -> None:
+    """Seal events in order under signed Merkle roots, in the database and at a witness outside it.
+
+    What is newer than the last seal (five seconds at most) is not yet tamper-evident, and a tail that is deleted
+    together with its seals is caught by the witness alone: keep it where who runs the database cannot write.
+
+    Settings: WATTLEDGER_DATABASE_URL (the sealer's), WATTLEDGER_SEALING_KEY, WATTLEDGER_WITNESS (a file's path,
+    kafka://host:port/topic or https://host/path), WATTLEDGER_SEAL_EVERY_S (2).
+    """
+    from console.sealing import main
 
     raise typer.Exit(main(os.environ))
 
@@ -36,4 +53,12 @@ def serve() -> None:
     """Serve the ledger's health and metrics over HTTP."""
     from console.serving import main
 
+    _check_witness()
     raise typer.Exit(main(os.environ))
+
+
+def _check_witness() -> None:
+    """Start nothing on a database older than its witness; see `wattledger audit accept-restore`."""
+    from console.witnessing import check_against_witness
+
+    check_against_witness(os.environ)

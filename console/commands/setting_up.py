@@ -13,11 +13,12 @@ _RetentionDays = Annotated[
 
 
 def register(app: typer.Typer) -> None:
-    """Add `migrate`, `topics`, `health` and `keys new`."""
+    """Add `migrate`, `topics`, `health`, `keys new` and `keys new-sealing`."""
     for command in (migrate, topics, health):
         app.command(rich_help_panel="Setting up")(command)
-    keys = typer.Typer(help="Keys that sign relay orders.", no_args_is_help=True)
+    keys = typer.Typer(help="Keys that sign relay orders, and those that sign seals.", no_args_is_help=True)
     keys.command("new")(new_keys)
+    keys.command("new-sealing")(new_sealing_key)
     app.add_typer(keys, name="keys", rich_help_panel="Setting up")
 
 
@@ -58,3 +59,17 @@ def new_keys() -> None:
     key = new_signing_key_hex()
     typer.echo(f"WATTLEDGER_SIGNING_KEY={key}")
     typer.echo(f"WATTLEDGER_ORDER_PUBLIC_KEY={OrderSigner(key).public_key_hex}")
+
+
+def new_sealing_key() -> None:
+    """Make a key pair for seals: the private key is for `seal` alone, the public one for every auditor.
+
+    To change keys, give `seal` the new one and start it again: seals signed before stay good, for the ledger keeps
+    every public key, and so should auditors (`wattledger audit keys` prints them).
+    """
+    from ledger.integrity.keys import SealingKey
+    from ledger.values.signing import new_signing_key_hex
+
+    key = new_signing_key_hex()
+    typer.echo(f"WATTLEDGER_SEALING_KEY={key}")
+    typer.echo(f"WATTLEDGER_SEALING_PUBLIC_KEY={SealingKey(key).public_key.hex()}")

@@ -80,7 +80,7 @@ class Demo:
         arguments = ("--site", str(self._site), "--speed", str(estate.SPEED), "--state", str(self._state))
         self.stack.start_role("simulate", arguments=(*arguments, "--start", estate.EVENING))
         estate.set_up(ledger, openings=estate.opening_registers(self._state), since=since)
-        for role in ("price", "project", "control", "serve"):
+        for role in ("price", "project", "control", "seal", "serve"):
             self.stack.start_role(role)
         # Meters are read once there is someone to price what they show, so that no reading waits for Faust to join.
         self.stack.await_healthy()

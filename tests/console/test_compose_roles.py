@@ -20,7 +20,7 @@ from tests.console.compose import REPOSITORY, command_of, environment_of, resolv
 from tests.services.broker import KafkaBroker, is_apache
 
 PREPARING = ("migrate", "topics")
-ROLES = ("price", "project", "control", "serve", "simulate", "collect")
+ROLES = ("price", "project", "control", "seal", "serve", "simulate", "collect")
 
 
 class Deployment:
@@ -33,6 +33,7 @@ class Deployment:
         self.variables = {name: secrets.token_hex(16) for name in variables_demanded()} | {
             "WATTLEDGER_SIGNING_KEY": key,
             "WATTLEDGER_ORDER_PUBLIC_KEY": OrderSigner(key).public_key_hex,
+            "WATTLEDGER_SEALING_KEY": new_signing_key_hex(),
             "KAFKA_CLUSTER_ID": broker.cluster_id,
         }
         self._supervisor = supervisor

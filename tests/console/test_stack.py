@@ -57,6 +57,7 @@ def test_a_role_is_given_no_secret_but_its_own(stack: Stack) -> None:
 
     environments = {name: stack.environment_of(role, port=1) for name, role in ROLES.items()}
     assert [name for name, own in environments.items() if "WATTLEDGER_SIGNING_KEY" in own] == ["control"]
+    assert [name for name, own in environments.items() if "WATTLEDGER_SEALING_KEY" in own] == ["seal"]
     assert [name for name, own in environments.items() if "WATTLEDGER_ORDER_PUBLIC_KEY" in own] == ["collect"]
     assert not {"simulate", "collect"} & {
         name for name, own in environments.items() if "WATTLEDGER_DATABASE_URL" in own

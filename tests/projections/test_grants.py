@@ -9,6 +9,7 @@ ROLES = (
     "wattledger_writer",
     "wattledger_control",
     "wattledger_projector",
+    "wattledger_sealer",
     "wattledger_finance",
     "wattledger_auditor",
 )

@@ -1,0 +1,33 @@
+"""From the setting WATTLEDGER_WITNESS to a witness."""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from ledger.integrity.witness.file import FileWitness
+from ledger.integrity.witness.records import Witness
+from ledger.values.errors import InvalidValue
+
+
+def open_witness(setting: str) -> Witness:
+    """Return the witness that a setting names: a path, `kafka://host:port/topic`, or an http(s) address.
+
+    Raises InvalidValue for anything else.
+    """
+    parts = urlsplit(setting)
+    match parts.scheme:
+        case "":
+            return FileWitness(Path(setting))
+        case "file":
+            return FileWitness(Path(setting.removeprefix("file:").replace("//", "", 1)))
+        case "kafka" if parts.netloc and parts.path.strip("/"):
+            from ledger.integrity.witness.kafka import KafkaWitness
+
+            return KafkaWitness(bootstrap=parts.netloc, topic=parts.path.strip("/"))
+        case "http" | "https" if parts.netloc:
+            from ledger.integrity.witness.http import HttpWitness
+
+            return HttpWitness(setting)
+    raise InvalidValue(
+        f"WATTLEDGER_WITNESS={setting!r} names no witness; use a file's path, kafka://host:port/topic or"
+        " https://host/path"
+    )
