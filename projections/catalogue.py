@@ -1,11 +1,12 @@
 """Every read model there is, by name."""
 
 from ledger.values.errors import NotFound
-from projections import balances, held, journal, relay, sites, supplies
+from projections import balances, books, held, journal, relay, sites, supplies
 from projections.model import ReadModel
 
 MODELS: tuple[ReadModel, ...] = (
     balances.MODEL,
+    books.MODEL,
     held.MODEL,
     journal.MODEL,
     relay.MODEL,

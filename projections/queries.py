@@ -1,7 +1,7 @@
 """What finance, the console and the demo ask the read models; money is Decimal in currency units."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -107,6 +107,13 @@ ORDER BY b.code
 _TRIAL_BALANCE_AT = """
 SELECT code, sum(amount), count(*) FROM projections.journal WHERE position <= %s GROUP BY code ORDER BY code
 """
+_TRIAL_BALANCE_OF_DAY = """
+SELECT t.position, b.code, b.amount, b.postings::bigint
+FROM (SELECT coalesce(max(position), 0) AS position FROM projections.tracking WHERE name = 'journal') AS t
+LEFT JOIN (SELECT code, sum(amount) AS amount, sum(postings) AS postings FROM projections.journal_daily
+    WHERE day <= %s GROUP BY code) AS b ON true
+ORDER BY b.code
+"""
 _RELAY_STATES = """
 SELECT s.supply, s.site, s.concentrator, s.meter,
     (SELECT o.account FROM projections.occupancies AS o
@@ -173,6 +180,14 @@ def trial_balance_at(connection: Connection[Any], *, position: int) -> TrialBala
     with connection.cursor(row_factory=tuple_row) as cursor:
         found = cursor.execute(_TRIAL_BALANCE_AT, (position,)).fetchall()
     return _balanced(position, [TrialRow(*row) for row in found])
+
+
+def trial_balance_of_day(connection: Connection[Any], *, day: date) -> TrialBalance:
+    """Return the trial balance at the end of a day (UTC, by recording) and the position that it is projected to."""
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        found = cursor.execute(_TRIAL_BALANCE_OF_DAY, (day,)).fetchall()
+    position = found[0][0]
+    return _balanced(position, [TrialRow(*row[1:]) for row in found if row[1] is not None])
 
 
 def _balanced(position: int, rows: list[TrialRow]) -> TrialBalance:

@@ -1,7 +1,7 @@
 """For the counter and for finance: top-ups, balances, the trial balance."""
 
 import os
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated
 from uuid import uuid4
 
@@ -77,17 +77,36 @@ def show_balances() -> None:
 
 def show_trial_balance(
     at: Annotated[int, typer.Option(min=0, help="At this ledger position; the newest projected one if 0.")] = 0,
+    day: Annotated[str, typer.Option(help="At the end of this day (UTC, by recording): 2026-07-31.")] = "",
 ) -> None:
     """Show every account code's sum; together they are zero. Exit code 1 where they are not."""
     from rich.console import Console
 
     from console.connection import finance_connection
     from console.trial_balance import trial_balance_table
-    from projections.queries import currencies, trial_balance, trial_balance_at
+    from ledger.values.errors import InvalidValue
+    from projections.queries import currencies, trial_balance, trial_balance_at, trial_balance_of_day
 
+    if at and day:
+        raise InvalidValue("--at and --day name two different trial balances; give one of them")
+    last = _day(day) if day else None
     with finance_connection(os.environ) as connection:
-        found = trial_balance_at(connection, position=at) if at else trial_balance(connection)
+        if last is not None:
+            found = trial_balance_of_day(connection, day=last)
+        else:
+            found = trial_balance_at(connection, position=at) if at else trial_balance(connection)
         amounts = " and ".join(currencies(connection))
     title = f"amount in {amounts}" if amounts else "amount"
+    if day:
+        Console().print(f"At the end of {day} (UTC), as far as events are projected:")
     Console().print(trial_balance_table(found, code_title="code", amount_title=title))
     raise typer.Exit(0 if found.total == 0 else 1)
+
+
+def _day(text: str) -> date:
+    from ledger.values.errors import InvalidValue
+
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise InvalidValue(f"{text!r} is no day; write it like 2026-07-31") from None

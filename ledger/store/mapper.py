@@ -6,7 +6,7 @@ import msgspec
 from eventsourcing.domain import DomainEventProtocol
 from eventsourcing.persistence import Mapper, StoredEvent
 
-from ledger.domain import account, meter, relay, site, supply, tariff  # noqa: F401 - importing registers their facts
+from ledger.domain import account, books, meter, relay, site, supply, tariff  # noqa: F401 - importing registers their facts
 from ledger.domain.event import FACTS, UPCASTS, Event, Fact, newest
 from ledger.values.errors import InvalidValue, LedgerError
 

@@ -57,6 +57,11 @@ def site_stream(code: str) -> UUID:
     return uuid5(f"site|{code}")
 
 
+def books_stream() -> UUID:
+    """Return the event stream of the books as a whole."""
+    return uuid5("books|ledger")
+
+
 def order_id(*, supply: str, sequence: int) -> UUID:
     """Return the id of the relay order that stands at this version of the supply's relay stream."""
     return uuid5(f"order|{supply}|{sequence}")

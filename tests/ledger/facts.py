@@ -4,6 +4,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from ledger.domain.account import AccountCredited, AccountOpened
+from ledger.domain.books import AccountingZoneSet, BalancesClosed, ClosedBalance, MonthClosed
 from ledger.domain.event import Fact
 from ledger.domain.meter import Difference, Episode, MeterState, ReadingHeld, Source, UsageCorrected, UsageDebited
 from ledger.domain.postings import correction_postings, debit_postings, top_up_postings
@@ -272,5 +273,21 @@ FACTS: list[Fact] = [
         concluded_at=minutes(0.1),
         detail="read back in 80 ms",
         recorded_at=minutes(0.2),
+    ),
+    AccountingZoneSet(zone="Asia/Shanghai", recorded_at=MOVED_IN),
+    MonthClosed(
+        month="2026-02",
+        zone="Asia/Shanghai",
+        operator="ana",
+        missing_supplies=1,
+        missing=["room-1"],
+        recorded_at=MOVED_IN,
+    ),
+    BalancesClosed(
+        month="2026-02",
+        part=1,
+        parts=2,
+        balances=[ClosedBalance("room-1-a", "liabilities:prepayment", -4_302_790)],
+        recorded_at=MOVED_IN,
     ),
 ]

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from ledger.domain import chart
 from ledger.domain.account import AccountCredited, AccountOpened
+from ledger.domain.books import MonthClosed
 from ledger.domain.event import Event, Fact
 from ledger.domain.meter import Difference, Episode, MeterState, ReadingHeld, Source, UsageCorrected, UsageDebited
 from ledger.domain.postings import correction_postings, debit_postings, top_up_postings
@@ -214,6 +215,8 @@ def operator_locked(supply: str, account: str, *, at: datetime) -> LockSet:
 
 def stream_of(fact: Fact) -> UUID:
     kind = fact.topic.partition(".")[0]
+    if kind == "books":
+        return identity.books_stream()
     named = {
         "supply": (identity.supply_stream, "supply"),
         "meter": (identity.meter_stream, "supply"),
@@ -283,6 +286,11 @@ def a_busy_month(*, households: int = 4) -> list[Fact]:
         ]
     for day in range(6):
         at = START + timedelta(days=day, hours=5 * day)
+        if day == 3:
+            # What was used in June and comes now is July's in the books.
+            facts.append(MonthClosed(month="2026-06", zone="Asia/Shanghai", operator="ana", recorded_at=at))
+            late = START - timedelta(days=1)
+            facts.append(usage_debited(supply="flat-0", account="household-0", amount_micros=77_777, at=late))
         for number in range(households):
             supply, account = f"flat-{number}", f"household-{number}"
             facts.append(topped_up(account=account, amount_micros=1_000_001 * (number + 1), at=at))

@@ -1,3 +1,4 @@
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -8,7 +9,7 @@ from psycopg import Connection
 from ledger.domain.event import Fact
 from ledger.store.log import head_of
 from projections import queries
-from tests.projections.builders import Story, revenue_codes, topped_up, usage_debited
+from tests.projections.builders import START, Story, a_busy_month, revenue_codes, topped_up, usage_debited
 from tests.projections.conftest import Project
 
 AMOUNTS = st.integers(min_value=1, max_value=10**13)
@@ -58,3 +59,16 @@ def test_what_is_charged_becomes_revenue_and_tax(story: Story, finance: Connecti
 def test_an_empty_ledger_has_an_empty_trial_balance(finance: Connection[Any]) -> None:
     trial = queries.trial_balance(finance)
     assert trial == queries.TrialBalance(0, Decimal(0), ())
+
+
+def test_the_trial_balance_is_zero_at_the_end_of_every_day(
+    story: Story, finance: Connection[Any], project: Project
+) -> None:
+    story.tell_each(a_busy_month())
+    project()
+    days = [START.date() + timedelta(days=number) for number in range(-2, 9)]
+    found = [queries.trial_balance_of_day(finance, day=day) for day in days]
+    assert [trial.total for trial in found] == [0] * len(days)
+    assert found[0].rows == ()
+    assert len({trial.rows for trial in found}) > 6
+    assert found[-1].rows == queries.trial_balance(finance).rows

@@ -1,0 +1,1 @@
+"""What an auditor is shown: an account's history, and exports of the ledger with their digests."""
