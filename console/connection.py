@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import psycopg
 from eventsourcing.persistence import PersistenceError
@@ -51,16 +52,26 @@ def bootstrap_servers(environ: Mapping[str, str]) -> str:
     return environ.get("WATTLEDGER_KAFKA_BOOTSTRAP") or _running(environ).bootstrap
 
 
+AnyLedger = TypeVar("AnyLedger", bound=Ledger)
+
+
 @contextmanager
 def opened_ledger(environ: Mapping[str, str]) -> Iterator[Ledger]:
     """Open the ledger for use cases; raises NotReachable where it does not answer."""
+    with opened_as(environ, Ledger) as ledger:
+        yield ledger
+
+
+@contextmanager
+def opened_as(environ: Mapping[str, str], kind: type[AnyLedger]) -> Iterator[AnyLedger]:
+    """Open a ledger of another kind, such as one whose appends wait; raises NotReachable where it does not answer."""
     url = database_url(environ, role="wattledger_writer")
     try:
         # The library's pool would wait for half a minute before it says so.
         psycopg.connect(url, connect_timeout=5).close()
     except psycopg.Error as error:
         raise NotReachable(f"the ledger does not answer: {str(error).strip()}") from error
-    ledger = Ledger(url=url)
+    ledger = kind(url=url)
     try:
         yield ledger
     except PersistenceError as error:

@@ -9,11 +9,10 @@ import typer
 
 
 def register(app: typer.Typer) -> None:
-    """Add `import nem12`."""
-    group = typer.Typer(help="Bring in readings from files.", no_args_is_help=True)
-    # A callback keeps `nem12` a command of its own although it is the only one so far.
-    group.callback()(lambda: None)
-    group.command("nem12")(nem12)
+    """Add `import nem12` and `import estate`."""
+    group = typer.Typer(help="Bring in readings, and whole estates, from files.", no_args_is_help=True)
+    for command in (nem12, estate):
+        group.command(command.__name__)(command)
     app.add_typer(group, name="import", rich_help_panel="Operators")
 
 
@@ -42,6 +41,24 @@ def nem12(
     report = asyncio.run(import_nem12(os.environ, file=file, mapping=dict(pairs), timeout_s=timeout_s))
     typer.echo(describe(report))
     raise typer.Exit(1 if report.held else 0)
+
+
+def estate(
+    file: Annotated[Path, typer.Argument(help="The estate as CSV, one supply point per row.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, book and write nothing.")] = False,
+    sites: Annotated[Path | None, typer.Option(help="Write each collector's site file into this directory.")] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Overwrite site files that differ.")] = False,
+) -> None:
+    """Set up the supply points of an estate: each as `wattledger supply add` would, thousands at once.
+
+    Columns: supply, site, concentrator, serial, unit, account, tariff, opening_kwh; optional: building, room,
+    profile, max_power_w, ct, class, since, collector, host, port. Sites and tariffs must be there. Every error is
+    told at once, and then nothing is done. Giving the same file again changes nothing.
+    """
+    from console.estate.command import import_estate
+
+    for line in import_estate(os.environ, file=file, dry_run=dry_run, sites=sites, replace=replace):
+        typer.echo(line)
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -80,18 +80,21 @@ class Ledger(Application[UUID]):
             return None
         if bytes(row["digest"]) == command.digest:
             return int(row["position"])
-        before = row["content"]
-        names = sorted(set(before) | set(command.content))
-        differences = "; ".join(
-            f"{name} was {before.get(name)!r}, is {command.content.get(name)!r}"
-            for name in names
-            if before.get(name) != command.content.get(name)
-        )
+        found = differences(row["content"], command.content)
         raise Conflict(
-            f"idempotency key {command.key!r} was used before with other content ({differences});"
+            f"idempotency key {command.key!r} was used before with other content ({found});"
             " use a new key for a new command",
-            differences=differences,
+            differences=found,
         )
 
 
-__all__ = ["IntegrityError", "Ledger"]
+def differences(before: dict[str, str], after: dict[str, str]) -> str:
+    """Say in what the contents of two commands with one key differ."""
+    return "; ".join(
+        f"{name} was {before.get(name)!r}, is {after.get(name)!r}"
+        for name in sorted(set(before) | set(after))
+        if before.get(name) != after.get(name)
+    )
+
+
+__all__ = ["IntegrityError", "Ledger", "State", "differences"]

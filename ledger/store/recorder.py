@@ -23,6 +23,7 @@ class GateRecorder(PostgresApplicationRecorder):
         stored_events: Sequence[StoredEvent],
         *,
         command: Command | None = None,
+        commands: Sequence[Command] = (),
         guard: Guard | None = None,
         **kwargs: Any,
     ) -> Sequence[int] | None:
@@ -39,13 +40,20 @@ class GateRecorder(PostgresApplicationRecorder):
             if guard is not None:
                 guard(gate.cursor)
             positions = gate.append(stored_events)
-            if command is not None:
-                _keep_key(gate.cursor, command, gate.head)
+            if given := [*commands, *([command] if command is not None else [])]:
+                _keep_keys(gate.cursor, given, gate.head)
         return list(positions)
 
 
-def _keep_key(cursor: Cursor[TupleRow], command: Command, position: int) -> None:
+def _keep_keys(cursor: Cursor[TupleRow], commands: Sequence[Command], position: int) -> None:
     cursor.execute(
-        "INSERT INTO ledger.command_keys (key, digest, content, position) VALUES (%s, %s, %s, %s)",
-        (command.key, command.digest, Jsonb(command.content), position),
+        "INSERT INTO ledger.command_keys (key, digest, content, position)"
+        " SELECT t.key, t.digest, t.content, %s"
+        " FROM unnest(%s::text[], %s::bytea[], %s::jsonb[]) AS t (key, digest, content)",
+        (
+            position,
+            [command.key for command in commands],
+            [command.digest for command in commands],
+            [Jsonb(command.content) for command in commands],
+        ),
     )

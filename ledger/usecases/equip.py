@@ -51,6 +51,7 @@ class SupplyPoint:
     account: str
     tariff: str
     opening_milliwh: int
+    building: str = ""
     room: str = ""
     currency: str | None = None
     account_class: str = ""
@@ -206,7 +207,13 @@ def _steps(
         yield f"account {wanted.account} opened in {currency}"
     if supply is None:
         register_supply(
-            ledger, supply=code, site=wanted.site, concentrator=wanted.concentrator, room=wanted.room, now=now
+            ledger,
+            supply=code,
+            site=wanted.site,
+            concentrator=wanted.concentrator,
+            building=wanted.building,
+            room=wanted.room,
+            now=now,
         )
         yield f"registered at site {wanted.site}, concentrator {wanted.concentrator}"
     if standing.meter is None:

@@ -1,0 +1,1 @@
+"""Setting up a whole estate from one file."""
