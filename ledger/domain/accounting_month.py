@@ -47,6 +47,12 @@ def following(month: str) -> str:
     return f"{year + 1:04}-01" if number == 12 else f"{year:04}-{number + 1:02}"
 
 
+def preceding(month: str) -> str:
+    """Return the month before `2026-07`."""
+    year, number = int(month[:4]), int(month[5:])
+    return f"{year - 1:04}-12" if number == 1 else f"{year:04}-{number - 1:02}"
+
+
 def checked_month(text: str) -> str:
     """Return a month's name as it is written here; raises InvalidValue."""
     try:
