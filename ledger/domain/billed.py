@@ -35,6 +35,7 @@ class Item(NamedTuple):
     version: int
     tax: bool
     allowance: bool
+    at_payment: bool = False
 
 
 class Figure(NamedTuple):
@@ -167,7 +168,16 @@ def _rated(prices: Sequence[Price], counters: Counters, span: BilledSpan) -> tup
         rated = rate(tariff, counters, atoms)
         counters = rated.counters
         for line in rated.lines:
-            item = Item(span.account, period, line.component, line.tariff, line.version, line.tax, line.allowance)
+            item = Item(
+                span.account,
+                period,
+                line.component,
+                line.tariff,
+                line.version,
+                line.tax,
+                line.allowance,
+                line.at_payment,
+            )
             amounts[item] = amounts.get(item, 0) + line.amount_micros
     return amounts, counters
 

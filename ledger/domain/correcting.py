@@ -178,6 +178,7 @@ def differences(rated: Sequence[tuple[BilledSpan, Mapping[Item, int]]]) -> list[
                     version=item.version,
                     tax=item.tax,
                     allowance=item.allowance,
+                    at_payment=item.at_payment,
                 )
             )
     return found

@@ -122,6 +122,7 @@ class Difference(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     version: int
     tax: bool = False
     allowance: bool = False
+    at_payment: bool = False
 
 
 @fact_type("meter.usage-corrected/1")

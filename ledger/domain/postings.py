@@ -1,4 +1,4 @@
-"""From an event to its balanced transaction: pure functions, one per kind of event that moves money (design I1)."""
+"""Balanced transactions of priced usage and of money paid in (pure, I1); `booking` knows every kind of fact."""
 
 from collections.abc import Iterable
 
@@ -9,43 +9,49 @@ from ledger.rating.lines import Line
 
 
 def debit_postings(*, account: str, lines: Iterable[Line]) -> list[Posting]:
-    """Book a priced usage: the consumer's prepayment is used up, revenue and taxes are earned at supply."""
-    totals: dict[str, int] = {}
+    """Book a priced usage: the consumer's prepayment is used up, revenue and taxes are earned at supply.
+
+    A tax that fell due when the money was paid comes off the account's tax on advances.
+    """
+    totals: dict[tuple[str, str], int] = {}
     owed = 0
     for line in lines:
-        code, amount = _code(line), line.amount_micros
-        totals[code] = totals.get(code, 0) + amount
+        key, amount = _code(line, account), line.amount_micros
+        totals[key] = totals.get(key, 0) + amount
         owed += amount
     postings = [Posting(chart.PREPAYMENT, account, owed)]
-    for code, amount in totals.items():
-        postings.append(Posting(code, "", -amount))
+    for (code, owner), amount in totals.items():
+        postings.append(Posting(code, owner, -amount))
     return balanced(postings)
 
 
 def correction_postings(lines: Iterable[Difference]) -> list[Posting]:
     """Book what a correction changes: each account pays its difference or gets it back, by the debits' codes."""
     owed: dict[str, int] = {}
-    totals: dict[str, int] = {}
+    totals: dict[tuple[str, str], int] = {}
     for line in lines:
-        code, amount = _code(line), line.amount_micros
+        code, amount = _code(line, line.account), line.amount_micros
         totals[code] = totals.get(code, 0) + amount
         owed[line.account] = owed.get(line.account, 0) + amount
     postings = [Posting(chart.PREPAYMENT, account, amount) for account, amount in owed.items()]
-    postings += [Posting(code, "", -amount) for code, amount in totals.items()]
+    postings += [Posting(code, owner, -amount) for (code, owner), amount in totals.items()]
     return balanced(postings)
 
 
-def _code(line: Line | Difference) -> str:
+def _code(line: Line | Difference, account: str) -> tuple[str, str]:
+    """Return the code of a line, and the account that it belongs to where it belongs to one."""
     if line.allowance:
-        return chart.ALLOWANCES
-    return chart.tax_payable(line.component) if line.tax else chart.revenue(line.component)
+        return chart.ALLOWANCES, ""
+    if line.at_payment:
+        return chart.tax_on_advances(line.component), account
+    return chart.tax_payable(line.component) if line.tax else chart.revenue(line.component), ""
 
 
-def top_up_postings(*, account: str, channel: str, amount_micros: int) -> list[Posting]:
-    """Book a top-up: money received, owed to the consumer as electricity."""
+def top_up_postings(*, account: str, channel: str, amount_micros: int, source: str = "") -> list[Posting]:
+    """Book a top-up: money received (in the channel's cash, or on `source`), owed to the consumer as electricity."""
     return balanced(
         [
-            Posting(chart.cash(channel), "", amount_micros),
+            Posting(source or chart.cash(channel), "", amount_micros),
             Posting(chart.PREPAYMENT, account, -amount_micros),
         ]
     )

@@ -103,6 +103,7 @@ def merged(lines: Iterable[Line], compiled: CompiledTariff) -> list[Line]:
             first.block,
             first.time_of_use,
             first.allowance,
+            first.at_payment,
         )
         for first, quantity, amount in totals.values()
     ]

@@ -252,7 +252,7 @@ def compile_tariff(tariff: Tariff, *, version: int, account_class: str = "", par
             for index, thing in enumerate(components)
             if isinstance(thing, BlockCharge | FreeUnits)
         ),
-        percents=_percents(components, numbers),
+        percents=_percents(components, numbers, tax_point=tariff.tax_point),
         allowances=tuple((index, thing) for index, thing in enumerate(components) if isinstance(thing, Allowance)),
         minimums=tuple((index, thing) for index, thing in enumerate(components) if isinstance(thing, Minimum)),
         demands=tuple((index, thing) for index, thing in enumerate(components) if isinstance(thing, DemandCharge)),
@@ -309,7 +309,7 @@ def per_watt_day(charge: CapacityCharge) -> Fraction:
 
 
 def _percents(
-    components: Sequence[Component], numbers: dict[str, int]
+    components: Sequence[Component], numbers: dict[str, int], *, tax_point: str
 ) -> tuple[tuple[int, tuple[int, ...], Words], ...]:
     """Return the percentages, each after its bases."""
     done: dict[int, tuple[int, tuple[int, ...], Words]] = {}
@@ -321,7 +321,7 @@ def _percents(
         bases = tuple(numbers[name] for name in getattr(thing, "on", ()))
         for base in bases:
             visit(base)
-        done[index] = (index, bases, percent_words(thing, index))
+        done[index] = (index, bases, percent_words(thing, index, tax_point=tax_point))
 
     for index in range(len(components)):
         visit(index)

@@ -88,8 +88,9 @@ class Atom(msgspec.Struct, frozen=True, gc=False):
 class Line(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One line of a debit: quantity in `unit`, price in currency units per unit or in per cent, amount in micros.
 
-    `tax` marks what is owed to an authority: taxes and levies; `allowance` what a social allowance pays. `block` is
-    the number of the block, `time_of_use` the name of the period, empty where the component knows none.
+    `tax` marks what is owed to an authority: taxes and levies; `allowance` what a social allowance pays,
+    `at_payment` a tax that fell due when the consumer paid. `block` is the number of the block, `time_of_use` the
+    name of the period, empty where the component knows none.
     """
 
     component: str
@@ -104,6 +105,7 @@ class Line(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     block: str = ""
     time_of_use: str = ""
     allowance: bool = False
+    at_payment: bool = False
 
 
 class Rated(msgspec.Struct, frozen=True, gc=False):

@@ -127,6 +127,8 @@ def _lines(
                 word.rule,
                 word.block,
                 word.time_of_use,
+                word.allowance,
+                word.at_payment,
             )
         )
     if not plan.is_in_order:

@@ -17,7 +17,9 @@ from ledger.values.energy import kwh_from_milliwh
 class Words:
     """All of a line but its quantity and its amount; one object for each kind of line of a compiled tariff."""
 
-    __slots__ = ("allowance", "block", "component", "index", "price", "rule", "tax", "time_of_use", "unit")
+    __slots__ = (
+        "allowance", "at_payment", "block", "component", "index", "price", "rule", "tax", "time_of_use", "unit",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -39,6 +41,7 @@ class Words:
         self.time_of_use = time_of_use
         self.tax = isinstance(thing, Tax | Levy)
         self.allowance = isinstance(thing, Allowance)
+        self.at_payment = False
 
     def line(self, quantity: str, amount_micros: int, tariff: str, version: int) -> Line:
         """Return the line for a quantity and an amount."""
@@ -55,16 +58,19 @@ class Words:
             self.block,
             self.time_of_use,
             self.allowance,
+            self.at_payment,
         )
 
 
-def percent_words(thing: Component, index: int) -> Words:
-    """Return what the line of a percentage says."""
+def percent_words(thing: Component, index: int, *, tax_point: str) -> Words:
+    """Return what the line of a percentage says; a tax is marked where it fell due at payment."""
     on = " + ".join(getattr(thing, "on", ()))
     if isinstance(thing, Rebate):
         return Words(thing, index, unit="%", price=f"-{thing.percent}", rule=f"{thing.percent}% off {on}")
     percent = thing.percent if isinstance(thing, Levy | Tax) else None
-    return Words(thing, index, unit="%", price=str(percent), rule=f"{percent}% of {on}")
+    words = Words(thing, index, unit="%", price=str(percent), rule=f"{percent}% of {on}")
+    words.at_payment = isinstance(thing, Tax) and tax_point == "payment"
+    return words
 
 
 def measured_words(thing: Minimum | Allowance, index: int, months: str = "") -> Words:

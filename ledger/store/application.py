@@ -1,6 +1,6 @@
 """The ledger as an eventsourcing application: load a stream, append events, keep commands idempotent."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import ClassVar, TypeVar
 from uuid import UUID
 
@@ -8,13 +8,23 @@ from eventsourcing.application import Application
 from eventsourcing.persistence import IntegrityError
 from eventsourcing.postgres import PostgresApplicationRecorder
 from psycopg.conninfo import conninfo_to_dict
+from psycopg.rows import tuple_row
 
 from ledger.domain.event import Event, Fact
 from ledger.store.command import Command
+from ledger.store.log import Logged, read_log
 from ledger.store.recorder import Guard
+from ledger.store.standing import Checkpoint, Standing, from_the_first, standing_of
 from ledger.values.errors import Conflict
 
 State = TypeVar("State")
+
+# An index serves this one: its expression and its condition must stand here word for word.
+_OCCUPIED_BY = """
+SELECT DISTINCT convert_from(state, 'UTF8')::jsonb ->> 'supply' AS supply FROM ledger.events
+WHERE topic = 'supply.occupied/1' AND convert_from(state, 'UTF8')::jsonb ->> 'account' = %s
+ORDER BY supply
+"""
 
 
 class Ledger(Application[UUID]):
@@ -32,7 +42,8 @@ class Ledger(Application[UUID]):
         "POSTGRES_MAX_OVERFLOW": "9",
     }
 
-    def __init__(self, *, url: str) -> None:
+    def __init__(self, *, url: str, checkpoint: Checkpoint = from_the_first) -> None:
+        """Open the ledger; `checkpoint` is where balances are read from, so that nobody adds up their history."""
         parameters = {key: str(value) for key, value in conninfo_to_dict(url).items()}
         super().__init__(
             {
@@ -47,6 +58,7 @@ class Ledger(Application[UUID]):
         if not isinstance(recorder, PostgresApplicationRecorder):
             raise TypeError("the ledger needs its own recorder; unset PERSISTENCE_MODULE in the environment")
         self.datastore = recorder.datastore
+        self._checkpoint = checkpoint
         # What a URL may say beyond these five, TLS above all, must not get lost.
         if isinstance(self.datastore.pool.kwargs, dict):
             self.datastore.pool.kwargs.update(parameters)
@@ -67,6 +79,33 @@ class Ledger(Application[UUID]):
         """
         recordings = self.save(*events, command=command, guard=guard)
         return recordings[-1].notification.id
+
+    def standing(self, accounts: Collection[str]) -> Standing:
+        """Return what stands on these accounts at the head; raises Refused where balances are not known that far."""
+        with self.datastore.get_connection() as connection:
+            return standing_of(connection, accounts, self._checkpoint)
+
+    def event_at(self, position: int) -> Logged | None:
+        """Return the event at a position, None where there is none."""
+        with self.datastore.get_connection() as connection:
+            found = read_log(connection, after=position - 1, upto=position, limit=1)
+        return found[0] if found else None
+
+    def position_of(self, stream: UUID, version: int) -> int:
+        """Return where in the ledger a stream's event of this version is; 0 where there is none."""
+        with self.datastore.get_connection() as connection, connection.cursor(row_factory=tuple_row) as cursor:
+            cursor.execute(
+                "SELECT notification_id FROM ledger.events WHERE originator_id = %s AND originator_version = %s",
+                (stream, version),
+            )
+            row = cursor.fetchone()
+        return 0 if row is None else int(row[0])
+
+    def occupied_by(self, account: str) -> list[str]:
+        """Return the supply points that an account occupies or has occupied, by code."""
+        with self.datastore.get_connection() as connection, connection.cursor(row_factory=tuple_row) as cursor:
+            cursor.execute(_OCCUPIED_BY, (account,))
+            return [row[0] for row in cursor]
 
     def earlier(self, command: Command) -> int | None:
         """Return the position that a command with this key got before, None where there was none.

@@ -6,7 +6,19 @@ import msgspec
 from eventsourcing.domain import DomainEventProtocol
 from eventsourcing.persistence import Mapper, StoredEvent
 
-from ledger.domain import account, books, meter, relay, site, supply, tariff  # noqa: F401 - importing registers their facts
+from ledger.domain import (  # noqa: F401 - importing registers their facts
+    account,
+    account_facts,
+    books,
+    meter,
+    policy,
+    proposal,
+    receipt,
+    relay,
+    site,
+    supply,
+    tariff,
+)
 from ledger.domain.event import FACTS, UPCASTS, Event, Fact, newest
 from ledger.values.errors import InvalidValue, LedgerError
 

@@ -3,17 +3,20 @@
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from ledger.domain import account as account_stream_of
+from ledger.domain import chart
 from ledger.domain.account import Account, AccountCredited, AccountOpened
+from ledger.domain.account_facts import AdvanceTax
+from ledger.domain.booking import booked
 from ledger.domain.event import Event
-from ledger.domain.postings import top_up_postings
 from ledger.store.application import Ledger
 from ledger.store.command import Command
-from ledger.usecases.attempt import appended, appended_once
+from ledger.store.standing import Standing
+from ledger.usecases.attempt import Booked, appended, appended_on_standing, appended_once, checked_key
 from ledger.usecases.codes import checked_code, checked_currency
+from ledger.usecases.money.tax_point import advance_taxes, shares_of
 from ledger.values.errors import InvalidValue, NotFound, Refused
 from ledger.values.identity import account_stream
 from ledger.values.money import text_from_micros
@@ -21,16 +24,7 @@ from ledger.values.money import text_from_micros
 # A top-up beyond this is a slip of the keyboard; it is a thousand times a large household's yearly bill.
 MAX_TOP_UP_MICROS = 10_000_000 * 1_000_000
 
-
 _HASH = re.compile(r"[0-9a-f]{64}")
-
-
-@dataclass(frozen=True, slots=True)
-class ToppedUp:
-    """A booked top-up: where it stands in the ledger, and whether it stood there before this call."""
-
-    position: int
-    is_repeat: bool
 
 
 def open_account(ledger: Ledger, *, account: str, site: str, currency: str, now: datetime) -> int:
@@ -60,47 +54,62 @@ def top_up(
     key: str,
     now: datetime,
     reference_hash: str = "",
-) -> ToppedUp:
+    is_cleared: bool = False,
+) -> Booked:
     """Credit an account once per idempotency key; amount in micro-units.
 
+    `is_cleared` says that the channel's provider has the money still, and will pay it out.
+
     The same key with the same content returns the first result. Raises InvalidValue for an amount that is not above
-    zero or absurdly large, NotFound for an unknown account, Conflict for a key that came with other content.
+    zero or absurdly large, NotFound for an unknown account, Refused for a closed one, Conflict for a key that came
+    with other content.
     """
     _check_amount(amount_micros)
-    if not (1 <= len(key) <= 200 and key.isprintable()):
-        raise InvalidValue(
-            f"idempotency key {key!r} is not 1 to 200 printable characters; give such a key, new for each top-up"
-        )
+    checked_key(key)
     if reference_hash and not _HASH.fullmatch(reference_hash):
         # What is refused is not shown: it may be the reference itself.
         raise InvalidValue("reference_hash is not 64 hexadecimal digits; give the keyed hash, never the reference")
     checked_code(channel, what="channel")
     stream = account_stream(account)
-    command = Command(
-        key=f"top-up/{key}",
-        content={
-            "account": account,
-            "amount_micros": str(amount_micros),
-            "channel": channel,
-            "reference_hash": reference_hash,
-        },
-    )
+    content = {
+        "account": account,
+        "amount_micros": str(amount_micros),
+        "channel": channel,
+        "reference_hash": reference_hash,
+    }
+    if is_cleared:
+        content["is_cleared"] = "True"
+    command = Command(key=f"top-up/{key}", content=content)
 
-    def decide() -> Sequence[Event]:
+    def decide(standing: Standing | None) -> Sequence[Event]:
         state, version = ledger.folded(stream, account_stream_of.evolve, None)
-        _known(state, account)
+        _check_open(_known(state, account))
         fact = AccountCredited(
             account=account,
             amount_micros=amount_micros,
             channel=channel,
             reference_hash=reference_hash,
             key_hash=hashlib.sha256(key.encode()).hexdigest(),
-            postings=top_up_postings(account=account, channel=channel, amount_micros=amount_micros),
+            source=chart.clearing(channel) if is_cleared else "",
+            taxes=[] if standing is None else _taxes(ledger, standing, account, amount_micros, now),
             recorded_at=now,
         )
-        return [Event(stream, version + 1, fact)]
+        return [Event(stream, version + 1, booked(fact))]
 
-    return ToppedUp(*appended_once(ledger, decide, command=command))
+    if not shares_of(ledger, account=account, now=now):
+        # Nothing to know of the balance: it need not be read, and read models that are behind hold no top-up up.
+        return appended_once(ledger, lambda: decide(None), command=command)
+    return appended_on_standing(ledger, decide, accounts=(account,), command=command)
+
+
+def _taxes(ledger: Ledger, standing: Standing, account: str, amount_micros: int, now: datetime) -> list[AdvanceTax]:
+    return advance_taxes(
+        ledger,
+        account=account,
+        balance_micros=standing.balance_micros(account) + amount_micros,
+        standing_micros=standing.advance_taxes_micros(account),
+        now=now,
+    )
 
 
 def account_of(ledger: Ledger, account: str) -> Account:
@@ -115,6 +124,13 @@ def _check_amount(amount_micros: int) -> None:
     if amount_micros > MAX_TOP_UP_MICROS:
         raise InvalidValue(
             f"amount {shown} is above {text_from_micros(MAX_TOP_UP_MICROS)}, the most of one top-up; check it"
+        )
+
+
+def _check_open(state: Account) -> None:
+    if state.is_closed:
+        raise Refused(
+            f"account {state.code!r} is closed; top another one up, or collect what this one owes: account collect"
         )
 
 

@@ -65,3 +65,21 @@ def books_stream() -> UUID:
 def order_id(*, supply: str, sequence: int) -> UUID:
     """Return the id of the relay order that stands at this version of the supply's relay stream."""
     return uuid5(f"order|{supply}|{sequence}")
+
+
+def proposal_stream(code: str) -> UUID:
+    """Return the event stream of the proposal with this code."""
+    return uuid5(f"proposal|{code}")
+
+
+def receipt_stream(code: str) -> UUID:
+    """Return the event stream of the unidentified receipt with this code."""
+    return uuid5(f"receipt|{code}")
+
+
+def clearing_stream(channel: str) -> UUID:
+    """Return the event stream of what a channel's provider paid out."""
+    return uuid5(f"clearing|{channel}")
+
+
+POLICY_STREAM = uuid5("policy|four-eyes")

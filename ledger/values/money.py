@@ -52,3 +52,13 @@ def divided_half_away(numerator: int, denominator: int) -> int:
     """Divide two integers, rounding half away from zero (design I4); `denominator` is positive."""
     quotient = (2 * abs(numerator) + denominator) // (2 * denominator)
     return quotient if numerator >= 0 else -quotient
+
+
+# ISO 4217 currencies whose minor unit is not a hundredth.
+_MINOR_DIGITS = dict.fromkeys(("CLP", "ISK", "JPY", "KRW", "PYG", "RWF", "UGX", "VND", "XAF", "XOF", "XPF"), 0)
+_MINOR_DIGITS |= dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3)
+
+
+def minor_unit_micros(currency: str) -> int:
+    """Return how many micro-units the smallest coin of a currency is: 10 000 for one with hundredths."""
+    return MICROS_PER_UNIT // int(10 ** _MINOR_DIGITS.get(currency, 2))

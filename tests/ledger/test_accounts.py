@@ -11,7 +11,8 @@ from ledger.domain.account import AccountCredited
 from ledger.domain.event import Posting
 from ledger.store.application import Ledger
 from ledger.store.log import read_log
-from ledger.usecases.accounts import MAX_TOP_UP_MICROS, ToppedUp, open_account, top_up
+from ledger.usecases.accounts import MAX_TOP_UP_MICROS, open_account, top_up
+from ledger.usecases.attempt import Booked
 from ledger.values.errors import Conflict, InvalidValue, LedgerError, NotFound, Refused
 from tests.ledger.builders import MOVED_IN
 
@@ -30,7 +31,7 @@ def pay(
     channel: str = "kiosk",
     key: str = "receipt-1",
     reference_hash: str = "",
-) -> ToppedUp:
+) -> Booked:
     return top_up(
         ledger,
         account=account,
@@ -47,7 +48,7 @@ def credits_of(connection: Connection[Any]) -> list[AccountCredited]:
 
 
 def test_a_top_up_is_booked_with_its_postings(ledger: Ledger, account: str, writer: Connection[Any]) -> None:
-    assert pay(ledger) == ToppedUp(position=2, is_repeat=False)
+    assert pay(ledger) == Booked(position=2, is_repeat=False)
     (credit,) = credits_of(writer)
     assert (credit.account, credit.amount_micros) == (account, 50_000_000)
     assert credit.postings == [
@@ -61,7 +62,7 @@ def test_the_same_top_up_again_returns_the_first_and_changes_nothing(
 ) -> None:
     first = pay(ledger)
     pay(ledger, key="receipt-2")
-    assert pay(ledger) == ToppedUp(first.position, is_repeat=True)
+    assert pay(ledger) == Booked(first.position, is_repeat=True)
     assert len(credits_of(writer)) == 2
 
 
@@ -90,8 +91,8 @@ def test_a_key_that_comes_with_other_content_is_a_conflict_that_names_it(
         ({"amount_micros": 0}, InvalidValue, "amount 0.00 is not positive"),
         ({"amount_micros": -1}, InvalidValue, "amount -0.000001 is not positive"),
         ({"amount_micros": MAX_TOP_UP_MICROS + 1}, InvalidValue, "above 10000000.00, the most of one top-up"),
-        ({"key": ""}, InvalidValue, "new for each top-up"),
-        ({"key": "k" * 201}, InvalidValue, "new for each top-up"),
+        ({"key": ""}, InvalidValue, "new for each command"),
+        ({"key": "k" * 201}, InvalidValue, "new for each command"),
         ({"key": "a\0b"}, InvalidValue, "printable"),
         ({"channel": "a b"}, InvalidValue, "channel 'a b' is not a code; use 1 to 64 letters"),
         ({"account": "room-9-a"}, NotFound, "'room-9-a'; open it first"),
@@ -144,7 +145,7 @@ def test_an_account_that_is_refused_changes_nothing(
     assert read_log(writer, after=0) == []
 
 
-def _fifty_at_once(pay_one: Callable[[int], ToppedUp]) -> list[ToppedUp]:
+def _fifty_at_once(pay_one: Callable[[int], Booked]) -> list[Booked]:
     with ThreadPoolExecutor(50) as threads:
         return list(threads.map(pay_one, range(50)))
 
