@@ -13,6 +13,7 @@ from eventsourcing.persistence import PersistenceError
 from console.database import role_url
 from console.errors import ConsoleError
 from ledger.store.application import Ledger
+from projections.checkpoint import checkpoint
 
 _FILE = "running.json"
 
@@ -71,7 +72,7 @@ def opened_as(environ: Mapping[str, str], kind: type[AnyLedger]) -> Iterator[Any
         psycopg.connect(url, connect_timeout=5).close()
     except psycopg.Error as error:
         raise NotReachable(f"the ledger does not answer: {str(error).strip()}") from error
-    ledger = kind(url=url)
+    ledger = kind(url=url, checkpoint=checkpoint)
     try:
         yield ledger
     except PersistenceError as error:

@@ -9,6 +9,13 @@ from psycopg.sql import SQL, Identifier
 
 from ledger.domain import chart
 from ledger.domain.account import AccountCredited, AccountOpened
+from ledger.domain.account_facts import (
+    UNDOING,
+    DebitCorrected,
+    TopUpChargedBack,
+    TopUpReversed,
+    TopUpTransferred,
+)
 from ledger.domain.event import Fact
 from ledger.domain.meter import UsageCorrected, UsageDebited
 from ledger.store.log import Logged
@@ -18,7 +25,11 @@ from projections.postings import postings_of
 
 @dataclass(slots=True)
 class Movement:
-    """What a batch does to an account; amounts in micro-units, both sides without sign."""
+    """What a batch does to an account; amounts in micro-units, both sides without sign.
+
+    `credited_micros` is what was paid in, adjusted and moved in, less what went out that way; `top_ups` are those
+    that stand.
+    """
 
     site: str = ""
     currency: str = ""
@@ -51,8 +62,8 @@ def fold(events: Sequence[Logged]) -> dict[str, Movement]:
         for posting in postings_of(fact):
             if posting.code == chart.PREPAYMENT:
                 movement = movements[posting.account]
-                # What a correction gives back was not paid in: it lowers what was debited.
-                is_debit = posting.amount_micros > 0 or isinstance(fact, UsageCorrected)
+                # What usage costs, and what of that is given back, was debited; all else was paid in or out.
+                is_debit = fact.topic.startswith("meter.") or isinstance(fact, DebitCorrected)
                 movement.debited_micros += posting.amount_micros if is_debit else 0
                 movement.credited_micros += 0 if is_debit else -posting.amount_micros
     return movements
@@ -60,7 +71,7 @@ def fold(events: Sequence[Logged]) -> dict[str, Movement]:
 
 def _accounts_of(fact: Fact) -> set[str]:
     accounts = {posting.account for posting in postings_of(fact) if posting.code == chart.PREPAYMENT}
-    if isinstance(fact, AccountOpened | AccountCredited | UsageDebited | UsageCorrected):
+    if isinstance(fact, (AccountOpened, AccountCredited, UsageDebited, UsageCorrected, *UNDOING)):
         accounts.add(fact.account)
     return accounts
 
@@ -77,6 +88,11 @@ def _count(movements: dict[str, Movement], fact: Fact) -> None:
             movements[fact.account].usage_milliwh += fact.usage_milliwh - fact.replaced_milliwh
         case AccountCredited():
             movements[fact.account].top_ups += 1
+        case TopUpReversed() | TopUpChargedBack():
+            movements[fact.account].top_ups -= 1
+        case TopUpTransferred():
+            movements[fact.account].top_ups -= 1
+            movements[fact.to_account].top_ups += 1
 
 
 _UPSERT = SQL("""

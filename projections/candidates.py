@@ -24,10 +24,13 @@ CROSS JOIN LATERAL (
 ) AS x
 JOIN projections.balances AS b ON b.account = o.account
 LEFT JOIN projections.relay AS r ON r.supply = s.supply
+LEFT JOIN projections.account_conditions AS c ON c.account = o.account
 WHERE s.supply > %(after)s AND s.meter <> '' AND (
-    (b.balance < x.warning_balance) <> coalesce(r.warned, false)
+    (b.balance + coalesce(c.disputed, 0) < x.warning_balance) <> coalesce(r.warned, false)
     OR s.measures = 'register' AND (
-        (b.balance <= 0) <> coalesce('credit' = ANY (r.locks), false)
+        CASE WHEN coalesce('credit' = ANY (r.locks), false) THEN b.balance + coalesce(c.disputed, 0) > 0
+        ELSE b.balance + coalesce(c.disputed, 0) <= 0
+            AND coalesce(c.disputes, 0) = 0 AND coalesce(c.notice_until <= %(now)s, true) END
         OR cardinality(r.locks) > 0 AND r.desired = 'closed'
         OR cardinality(r.locks) = 0 AND r.desired = 'open' AND (
             x.reconnection = 'automatic' OR r.consented_at > %(now)s - %(consent_lasts)s

@@ -1,14 +1,17 @@
 """Every read model there is, by name."""
 
 from ledger.values.errors import NotFound
-from projections import balances, books, held, journal, relay, sites, supplies
+from projections import balances, books, conditions, held, journal, links, proposals, relay, sites, supplies
 from projections.model import ReadModel
 
 MODELS: tuple[ReadModel, ...] = (
     balances.MODEL,
     books.MODEL,
+    conditions.MODEL,
     held.MODEL,
     journal.MODEL,
+    links.MODEL,
+    proposals.MODEL,
     relay.MODEL,
     sites.MODEL,
     supplies.MODEL,

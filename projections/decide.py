@@ -12,6 +12,7 @@ from ledger.domain.event import Fact
 from ledger.domain.relay import UNDONE, LockCleared, LockSet, LowBalanceWarned, WarningCleared
 from ledger.domain.site import Reconnection
 from ledger.wire import RelayAction
+from projections.conditions import CLEAR, Condition
 from projections.switching import Switching
 
 CREDIT: Final = "credit"
@@ -37,6 +38,12 @@ class Situation:
     reconnection: Reconnection
     switching: Switching
     ledger_position: int
+    condition: Condition = CLEAR
+
+    @property
+    def usable_micros(self) -> int:
+        """What the balance comes to with what is disputed given back, for as long as it is disputed."""
+        return self.balance_micros + self.condition.disputed_micros
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +71,7 @@ def decide(situation: Situation, *, now: datetime) -> Decision:
     if not situation.has_relay:
         return Decision(facts, None)
     facts += tuple(_locks(situation, now))
-    return Decision(facts, _order(situation, _locks_after(situation), now))
+    return Decision(facts, _order(situation, _locks_after(situation, now), now))
 
 
 def retry_pause(attempts: int) -> timedelta:
@@ -73,7 +80,7 @@ def retry_pause(attempts: int) -> timedelta:
 
 
 def _warnings(situation: Situation, now: datetime) -> Iterator[Fact]:
-    is_low = situation.balance_micros < situation.warning_balance_micros
+    is_low = situation.usable_micros < situation.warning_balance_micros
     if is_low == situation.switching.relay.warned:
         return
     if is_low:
@@ -96,9 +103,9 @@ def _warnings(situation: Situation, now: datetime) -> Iterator[Fact]:
 
 
 def _locks(situation: Situation, now: datetime) -> Iterator[Fact]:
-    is_empty = situation.balance_micros <= 0
-    if is_empty != (CREDIT in situation.switching.relay.locks):
-        yield (LockSet if is_empty else LockCleared)(
+    holds = _holds_for_credit(situation, now)
+    if holds != (CREDIT in situation.switching.relay.locks):
+        yield (LockSet if holds else LockCleared)(
             supply=situation.supply,
             cause=CREDIT,
             account=situation.account,
@@ -108,9 +115,20 @@ def _locks(situation: Situation, now: datetime) -> Iterator[Fact]:
         )
 
 
-def _locks_after(situation: Situation) -> frozenset[str]:
+def _holds_for_credit(situation: Situation, now: datetime) -> bool:
+    """Tell whether the supply is to be off for credit.
+
+    While something is disputed, or a notice runs, nobody is cut who is on; who is off stays off until there is
+    credit, in which what is disputed counts.
+    """
+    if situation.usable_micros > 0:
+        return False
+    return CREDIT in situation.switching.relay.locks or not situation.condition.spares(now)
+
+
+def _locks_after(situation: Situation, now: datetime) -> frozenset[str]:
     others = situation.switching.relay.locks - {CREDIT}
-    return others | {CREDIT} if situation.balance_micros <= 0 else others
+    return others | {CREDIT} if _holds_for_credit(situation, now) else others
 
 
 def _order(situation: Situation, locks: frozenset[str], now: datetime) -> Order | None:

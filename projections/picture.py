@@ -17,6 +17,7 @@ from ledger.store.log import Logged, head_of, read_log
 from ledger.store.mapper import fact_of
 from ledger.values.identity import site_stream, supply_stream
 from projections.balances import prepayment_of
+from projections.conditions import CLEAR, Condition, accounts_of, changed, conditions
 from projections.decide import Situation
 from projections.errors import ProjectionsError
 from projections.project import tracked
@@ -43,7 +44,8 @@ class TooFarBehind(ProjectionsError):
 class Picture:
     """Supplies, their relays, the balances of their accounts (micro-units) and their sites' settings at `position`.
 
-    Balances and relays may have been read further back than the rest: events up to their own position are in them.
+    Balances, conditions and relays may have been read further back than the rest: events up to their own position
+    are in them.
     """
 
     position: int
@@ -51,8 +53,10 @@ class Picture:
     settings: dict[str, list[SiteSettingsChanged]]
     balances: dict[str, int]
     relays: dict[str, Switching]
+    conditions: dict[str, Condition]
     balances_at: int
     relays_at: int
+    conditions_at: int
     streams_at: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -63,6 +67,8 @@ class Picture:
         for event in events:
             if event.position > self.balances_at:
                 self._book(event.fact)
+            if event.position > self.conditions_at:
+                self._condition(event.fact)
             if event.position > self.relays_at and isinstance(event.fact, RELAY_FACTS):
                 self._switch(event.fact.supply, event.fact)
             if event.position > self.streams_at:
@@ -94,12 +100,18 @@ class Picture:
                 reconnection=settings.reconnection,
                 switching=self.relays[code],
                 ledger_position=self.position,
+                condition=self.conditions.get(occupancy.account, CLEAR),
             )
 
     def _book(self, fact: Fact) -> None:
         for account, change_micros in prepayment_of(fact).items():
             if account in self.balances:
                 self.balances[account] += change_micros
+
+    def _condition(self, fact: Fact) -> None:
+        for account in accounts_of(fact):
+            if account in self.balances:
+                self.conditions[account] = changed(self.conditions.get(account, CLEAR), account, fact)
 
     def _switch(self, supply: str, fact: Fact) -> None:
         if supply in self.relays:
@@ -120,7 +132,9 @@ def taken(connection: Connection[Any], *, supplies: Sequence[str], now: datetime
         head, _ = head_of(connection)
         positions = tracked(connection)
         balances_at, relays_at = positions.get("balances", 0), positions.get("relay", 0)
-        behind = head - min(balances_at, relays_at)
+        conditions_at = positions.get("conditions", 0)
+        begin = min(balances_at, relays_at, conditions_at)
+        behind = head - begin
         if behind > FURTHEST_BEHIND:
             raise TooFarBehind(f"the projections are {behind} events behind; is `wattledger project` running?")
         folded = _supplies(connection, supplies)
@@ -135,10 +149,12 @@ def taken(connection: Connection[Any], *, supplies: Sequence[str], now: datetime
             settings=_settings(connection, {supply.site for supply in folded.values()}),
             balances=dict(cursor.fetchall()),
             relays=switchings(connection, supplies=folded),
+            conditions=conditions(connection, accounts=accounts),
             balances_at=balances_at,
             relays_at=relays_at,
+            conditions_at=conditions_at,
         )
-        for events in _batches(connection, after=min(balances_at, relays_at), upto=head):
+        for events in _batches(connection, after=begin, upto=head):
             picture.follow(events)
     return picture
 

@@ -154,9 +154,10 @@ class DisputeOpened(Ordered, frozen=True, kw_only=True):
 
 @fact_type("account.dispute-resolved/1")
 class DisputeResolved(Ordered, frozen=True, kw_only=True):
-    """A dispute is over; `remedy_position` is the event that put it right, 0 where nothing had to be."""
+    """A dispute of so much is over; `remedy_position` is the event that put it right, 0 where nothing had to be."""
 
     dispute: str
+    amount_micros: int
     outcome: Outcome
     remedy_position: int = 0
 

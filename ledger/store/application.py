@@ -21,8 +21,8 @@ State = TypeVar("State")
 
 # An index serves this one: its expression and its condition must stand here word for word.
 _OCCUPIED_BY = """
-SELECT DISTINCT convert_from(state, 'UTF8')::jsonb ->> 'supply' AS supply FROM ledger.events
-WHERE topic = 'supply.occupied/1' AND convert_from(state, 'UTF8')::jsonb ->> 'account' = %s
+SELECT DISTINCT ledger.fact(state) ->> 'supply' AS supply FROM ledger.events
+WHERE topic = 'supply.occupied/1' AND ledger.fact(state) ->> 'account' = %s
 ORDER BY supply
 """
 

@@ -10,7 +10,7 @@ from ledger.store.application import IntegrityError, Ledger
 from ledger.store.command import Command
 from ledger.store.recorder import Guard
 from ledger.store.standing import Moved, Standing, check_unmoved
-from ledger.values.errors import InvalidValue, Refused
+from ledger.values.errors import InvalidValue, LedgerError, Refused
 
 _ATTEMPTS = 100
 # Pauses of random length let many writers of one stream pass one after the other.
@@ -84,7 +84,13 @@ def _appended(
     for attempt in range(_ATTEMPTS):
         if command is not None and (position := ledger.earlier(command)) is not None:
             return Booked(position, is_repeat=True)
-        events, guard = decide()
+        try:
+            events, guard = decide()
+        except LedgerError:
+            # Refused perhaps for what the very same command, sent twice, has done a moment ago.
+            if command is not None and (position := ledger.earlier(command)) is not None:
+                return Booked(position, is_repeat=True)
+            raise
         if not events:
             return Booked(0, is_repeat=False)
         try:

@@ -22,6 +22,7 @@ from ledger.domain.supply import MeterInstalled, SupplyOccupied, SupplyRegistere
 from ledger.domain.tariff import TariffPublished
 from ledger.rating.lines import Counters, Line
 from tests.ledger.builders import FLAT_TARIFF, MOVED_IN, minutes
+from tests.ledger.money_facts import MONEY_FACTS
 
 READING = UUID("6f2b0f4e-1d5c-5c1b-9b43-7f4d8a0c2e11")
 ORDER = UUID("00000000-0000-0000-0000-000000000007")
@@ -290,4 +291,5 @@ FACTS: list[Fact] = [
         balances=[ClosedBalance("room-1-a", "liabilities:prepayment", -4_302_790)],
         recorded_at=MOVED_IN,
     ),
+    *MONEY_FACTS,
 ]

@@ -1,6 +1,7 @@
 """One fact of every topic that moves an account's money beside usage, or that people decide on together."""
 
 from datetime import timedelta
+from typing import Any
 
 from ledger.domain import chart
 from ledger.domain.account import AccountCredited
@@ -31,7 +32,7 @@ PROPOSAL = "refund-1e1e1e1e1e"
 KEY_HASH = "1e" * 32
 
 
-def _order(reason: str) -> dict[str, object]:
+def _order(reason: str) -> dict[str, Any]:
     """Who ordered it and why, approved by another."""
     return {
         "account": "room-1-a",
@@ -48,7 +49,7 @@ def _taxes(amount_micros: int, account: str = "room-1-a") -> list[AdvanceTax]:
     return [AdvanceTax(account, "vat", amount_micros)]
 
 
-_SPENT = {
+_SPENT: dict[str, Any] = {
     "top_up_position": 12,
     "amount_micros": 50_000_000,
     "unspent_micros": 20_000_000,
@@ -72,9 +73,9 @@ MONEY_FACTS: list[Fact] = [
             recorded_at=MOVED_IN,
         )
     ),
-    booked(TopUpReversed(**_order("wrong-account"), **_SPENT)),  # type: ignore[arg-type]
-    booked(TopUpChargedBack(**_order("card-stolen"), **_SPENT, fee_micros=15_000_000)),  # type: ignore[arg-type]
-    booked(TopUpTransferred(**_order("misapplied"), **_SPENT, to_account="room-2-a")),  # type: ignore[arg-type]
+    booked(TopUpReversed(**_order("wrong-account"), **_SPENT)),
+    booked(TopUpChargedBack(**_order("card-stolen"), **_SPENT, fee_micros=15_000_000)),
+    booked(TopUpTransferred(**_order("misapplied"), **_SPENT, to_account="room-2-a")),
     TransferReceived(
         account="room-2-a",
         from_account="room-1-a",
@@ -82,13 +83,11 @@ MONEY_FACTS: list[Fact] = [
         amount_micros=50_000_000,
         recorded_at=MOVED_IN,
     ),
-    booked(
-        Refunded(**_order("moving-out"), amount_micros=600_000_000, channel="bank", taxes=_taxes(-69_026_549))  # type: ignore[arg-type]
-    ),
-    booked(Adjusted(**_order("goodwill"), amount_micros=5_000_000, against=chart.GIFTS, taxes=_taxes(575_221))),  # type: ignore[arg-type]
+    booked(Refunded(**_order("moving-out"), amount_micros=600_000_000, channel="bank", taxes=_taxes(-69_026_549))),
+    booked(Adjusted(**_order("goodwill"), amount_micros=5_000_000, against=chart.GIFTS, taxes=_taxes(575_221))),
     booked(
         DebitCorrected(
-            **_order("meter-fault"),  # type: ignore[arg-type]
+            **_order("meter-fault"),
             supply="room-1",
             debit_position=31,
             lines=[
@@ -101,11 +100,11 @@ MONEY_FACTS: list[Fact] = [
             taxes=_taxes(-1),
         )
     ),
-    booked(WrittenOff(**_order("gone"), debt_micros=30_000_000, overdrawn_micros=4_000, taxes=_taxes(460))),  # type: ignore[arg-type]
-    booked(DebtCollected(**_order("paid"), amount_micros=30_000_000, channel="kiosk", taxes=_taxes(1))),  # type: ignore[arg-type]
+    booked(WrittenOff(**_order("gone"), debt_micros=30_000_000, overdrawn_micros=4_000, taxes=_taxes(460))),
+    booked(DebtCollected(**_order("paid"), amount_micros=30_000_000, channel="kiosk", taxes=_taxes(1))),
     booked(
         AccountClosed(
-            **_order("moved-out"),  # type: ignore[arg-type]
+            **_order("moved-out"),
             channel="bank",
             debt_paid_micros=10_000_000,
             paid_out_micros=9_990_000,
@@ -114,8 +113,10 @@ MONEY_FACTS: list[Fact] = [
             taxes=_taxes(-2_300_385),
         )
     ),
-    DisputeOpened(**_order("meter-fast"), dispute="d-1", amount_micros=40_000_000, about_position=31),  # type: ignore[arg-type]
-    DisputeResolved(**_order("meter-tested"), dispute="d-1", outcome="upheld", remedy_position=40),  # type: ignore[arg-type]
+    DisputeOpened(**_order("meter-fast"), dispute="d-1", amount_micros=40_000_000, about_position=31),
+    DisputeResolved(
+        **_order("meter-tested"), dispute="d-1", amount_micros=40_000_000, outcome="upheld", remedy_position=40
+    ),
     booked(
         ReceiptKept(
             receipt="bank-2026-03-02-17",

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.domain import chart
-from ledger.domain.event import FACTS, Posting
+from ledger.domain.booking import BOOKS
+from ledger.domain.event import FACTS, Fact, Posting
 from ledger.domain.postings import balanced, debit_postings, top_up_postings
 from ledger.rating.lines import Line
 from tests.ledger import facts
@@ -16,8 +17,22 @@ from tests.ledger.builders import household
 
 # Facts that move no money, each looked at by somebody: a new fact belongs here or has postings.
 MOVES_NO_MONEY = {
+    "account.dispute-opened/1",
+    "account.dispute-resolved/1",
     "account.opened/1",
+    # Both accounts' sides are in `account.top-up-transferred`.
+    "account.transfer-received/1",
+    "books.balances-closed/1",
+    "books.month-closed/1",
+    "books.zone-set/1",
     "meter.reading-held/1",
+    "policy.four-eyes-changed/1",
+    "proposal.approved/1",
+    "proposal.expired/1",
+    "proposal.made/1",
+    "proposal.rejected/1",
+    # The account's `account.credited` of the same transaction books it.
+    "receipt.identified/1",
     "relay.close-consented/1",
     "relay.lock-cleared/1",
     "relay.lock-set/1",
@@ -38,6 +53,16 @@ WITH_POSTINGS = {topic for topic, cls in FACTS.items() if "postings" in cls.__st
 def test_every_kind_of_fact_has_postings_or_is_known_to_move_no_money() -> None:
     assert set(FACTS) == MOVES_NO_MONEY | WITH_POSTINGS
     assert not MOVES_NO_MONEY & WITH_POSTINGS
+
+
+def test_every_kind_of_fact_with_postings_has_one_pure_function_that_makes_them() -> None:
+    assert set(BOOKS) == WITH_POSTINGS
+
+
+@pytest.mark.parametrize("fact", [fact for fact in facts.FACTS if fact.topic in BOOKS], ids=lambda fact: fact.topic)
+def test_what_a_fact_books_follows_from_its_own_fields(fact: Fact) -> None:
+    assert BOOKS[fact.topic](fact) == getattr(fact, "postings")  # noqa: B009 - see below
+    assert sum(posting.amount_micros for posting in BOOKS[fact.topic](fact)) == 0
 
 
 @pytest.mark.parametrize("topic", sorted(WITH_POSTINGS))

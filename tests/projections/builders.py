@@ -22,6 +22,7 @@ from ledger.rating.lines import Counters, Line
 from ledger.store.application import Ledger
 from ledger.values import identity
 from ledger.wire import RelayOutcome
+from tests.ledger.money_facts import MONEY_FACTS
 
 START = datetime(2026, 7, 1, 6, 0, tzinfo=UTC)
 SITE = "riverside"
@@ -224,6 +225,9 @@ def stream_of(fact: Fact) -> UUID:
         "account": (identity.account_stream, "account"),
         "tariff": (identity.tariff_stream, "tariff"),
         "site": (identity.site_stream, "site"),
+        "proposal": (identity.proposal_stream, "proposal"),
+        "receipt": (identity.receipt_stream, "receipt" if hasattr(fact, "receipt") else "channel"),
+        "policy": (lambda _: identity.POLICY_STREAM, "site"),
     }
     stream, key = named[kind]
     return stream(getattr(fact, key))
@@ -306,6 +310,7 @@ def a_busy_month(*, households: int = 4) -> list[Fact]:
     last = START + timedelta(days=6)
     facts.append(settings_changed(reconnection="confirm", at=last))
     facts.append(CloseConsented(supply="flat-1", account="household-1", channel="app", recorded_at=last))
+    facts += MONEY_FACTS
     return facts
 
 

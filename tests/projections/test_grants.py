@@ -22,7 +22,19 @@ INSERT = (
     "INSERT INTO ledger.events (originator_id, originator_version, topic, state, notification_id)"
     " VALUES (gen_random_uuid(), 1, 'account.opened/1', '{}', 1000)"
 )
-READ_MODELS = ("balances", "journal_daily", "supplies", "occupancies", "relay", "sites", "held_readings", "tracking")
+READ_MODELS = (
+    "account_conditions",
+    "balances",
+    "event_links",
+    "journal_daily",
+    "proposals",
+    "supplies",
+    "occupancies",
+    "relay",
+    "sites",
+    "held_readings",
+    "tracking",
+)
 
 
 def _refused(url: str, statement: str) -> None:

@@ -72,6 +72,7 @@ class ResolveDispute(MoneyCommand, frozen=True, kw_only=True, tag="resolve-dispu
             DisputeResolved(
                 account=account.code,
                 dispute=self.dispute,
+                amount_micros=account.disputes[self.dispute].amount_micros,
                 outcome=self.outcome,
                 remedy_position=self.remedy_position,
                 **attempt.by.words,
