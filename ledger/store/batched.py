@@ -17,6 +17,7 @@ from ledger.store.application import Ledger, State, differences
 from ledger.store.command import Command
 from ledger.store.mapper import fact_of
 from ledger.store.recorder import Guard
+from ledger.store.standing import Checkpoint, from_the_first
 from ledger.values.errors import Conflict
 
 _STREAMS_AT_ONCE = 2_000
@@ -41,8 +42,8 @@ class Unit:
 class BatchedLedger(Ledger):
     """The ledger at a PostgreSQL URL, for many use cases in a row, by one thread; close it when done."""
 
-    def __init__(self, *, url: str) -> None:
-        super().__init__(url=url)
+    def __init__(self, *, url: str, checkpoint: Checkpoint = from_the_first) -> None:
+        super().__init__(url=url, checkpoint=checkpoint)
         self._streams: dict[UUID, list[Event]] = {}
         self._keys: dict[str, dict[str, str] | None] = {}
         self._units: list[Unit] = []
