@@ -23,6 +23,24 @@ class CollectorMetrics:
             ["concentrator", "reason"],
             registry=self.registry,
         )
+        self.serial_mismatches = Counter(
+            "wattledger_serial_mismatches",
+            "Readings of a meter that told another serial than the site file's",
+            ["concentrator"],
+            registry=self.registry,
+        )
+        self.clock_drift_seconds = Gauge(
+            "wattledger_device_clock_drift_seconds",
+            "How far a meter's own clock is ahead of the collector's",
+            ["concentrator", "meter"],
+            registry=self.registry,
+        )
+        self.callers_refused = Counter(
+            "wattledger_callers_refused",
+            "Connections to a terminals' listener that were refused, by reason",
+            ["listener", "reason"],
+            registry=self.registry,
+        )
         self.poll_seconds = Histogram(
             "wattledger_poll_seconds",
             "Duration of one sweep over a concentrator's meters",

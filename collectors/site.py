@@ -30,7 +30,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from collectors.errors import BadFile
-from collectors.profile import Profile, load_profile, profile_names
+from collectors.profile import Profile
+from collectors.profile_library import load_profile, profile_names
 from collectors.tables import Table, read_file
 
 DEFAULT_PROFILE = "acrel_ddsy1352"

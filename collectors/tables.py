@@ -3,6 +3,7 @@
 import re
 import tomllib
 from collections.abc import Mapping
+from fractions import Fraction
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,6 +14,8 @@ T = TypeVar("T")
 # What the ledger takes for a code (a test compares them): by these names it knows what a site file speaks of, and
 # they are short enough for the wire, so that no sweep can become a dead letter that blocks those after it.
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,63}")
+_DECIMAL = re.compile(r"[0-9]{1,12}(\.[0-9]{1,12})?", re.ASCII)
+_LARGEST = 10**12
 
 
 class Table:
@@ -92,6 +95,23 @@ class Table:
             return tuple(value)
         return self._wrong(key, value, remedy, (0,))
 
+    def texts(self, key: str) -> tuple[str, ...]:
+        """Return a list of texts; none where the key is not there."""
+        value = self._value(key, [], "")
+        if isinstance(value, list) and all(isinstance(v, str) and v for v in value):
+            return tuple(value)
+        return self._wrong(key, value, "use a list of texts in quotes", ())
+
+    def fraction(self, key: str, *, default: str | None = None, remedy: str = "") -> Fraction:
+        """Return a number above 0, written as a decimal in quotes or as a whole number: never a float."""
+        remedy = remedy or 'write a decimal above 0 in quotes, such as "0.01"'
+        value = self._value(key, default, remedy)
+        if type(value) is int and 0 < value <= _LARGEST:
+            return Fraction(value)
+        if isinstance(value, str) and _DECIMAL.fullmatch(value) and 0 < Fraction(value) <= _LARGEST:
+            return Fraction(value)
+        return self._wrong(key, value, remedy, Fraction(1))
+
     def table(self, key: str) -> "Table":
         """Return the table under a key."""
         value = self._value(key, None, f"add a [{self._joined(key)}] table")
@@ -99,6 +119,19 @@ class Table:
             self._wrong(key, value, f"add a [{self._joined(key)}] table", None)
             value = {}
         return self._child(value, self._joined(key))
+
+    def unchecked_table(self, key: str) -> "Table":
+        """Return the table under a key, to be read in another way: its own keys are not reported as unknown."""
+        self._asked.add(key)
+        value = self._content.get(key)
+        if not isinstance(value, dict):
+            self._wrong(key, value, f"add a [{self._joined(key)}] table", None)
+            value = {}
+        return Table(path=self._path, content=value, place=self._joined(key), errors=self._errors)
+
+    def overlaid(self, over: "Table") -> "Table":
+        """Return a root table like this one, with another's keys laid over it, table by table."""
+        return Table(path=self._path, content=_overlaid(self._content, over._content), place="", errors=self._errors)
 
     def tables(self, key: str) -> "tuple[Table, ...]":
         """Return the array of tables under a key; there is at least one."""
@@ -144,6 +177,15 @@ class Table:
 
     def _joined(self, key: str) -> str:
         return f"{self._place}.{key}" if self._place else key
+
+
+def _overlaid(below: Mapping[str, object], above: Mapping[str, object]) -> dict[str, object]:
+    result = dict(below)
+    for key, value in above.items():
+        lower = result.get(key)
+        both = isinstance(lower, dict) and isinstance(value, dict)
+        result[key] = _overlaid(lower, value) if both else value  # type: ignore[arg-type]
+    return result
 
 
 def read_table(*, path: str, text: str) -> Table:

@@ -1,7 +1,7 @@
 """From a meter's profile, which the edge knows, to the facts that the ledger keeps of its installation."""
 
 from collectors.nem12 import PROFILE as NEM12
-from collectors.profile import load_profile, profile_names
+from collectors.profile_library import load_profile, profile_names
 from console.errors import ConsoleError
 from ledger.usecases.supplies import MeterFacts
 
@@ -28,5 +28,5 @@ def meter_facts(*, serial: str, profile: str, max_power_w: int) -> MeterFacts:
         profile=profile,
         max_power_w=max_power_w,
         modulus_milliwh=total.modulus_milliwh,
-        resolution_milliwh=total.milliwh_per_count,
+        resolution_milliwh=total.resolution_milliwh,
     )

@@ -12,7 +12,7 @@ import pytest
 
 from collectors.metrics import CollectorMetrics
 from collectors.modbus import Bus
-from collectors.profile import load_profile
+from collectors.profile_library import load_profile
 from collectors.simulator.run import simulating
 from collectors.sweep import Sweeper
 from collectors.switch import Switch

@@ -1,0 +1,171 @@
+"""The ways to a concentrator: Modbus TCP, the same in TLS, RTU inside TCP, a serial port, a terminal that dials in."""
+
+import asyncio
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+from pymodbus.transport.serialtransport import create_serial_connection
+from serial import SerialException
+
+from collectors.channel import Channel
+from collectors.dial_in import DialIn
+from collectors.errors import CollectorError
+from collectors.frames import Framing, Mbap, Rtu
+
+Parity = Literal["none", "even", "odd"]
+_PARITY_LETTERS = {"none": "N", "even": "E", "odd": "O"}
+
+
+class Line(Protocol):
+    """A way to a concentrator that can be opened again and again."""
+
+    @property
+    def place(self) -> str:
+        """Where it leads, for messages."""
+
+    @property
+    def framing(self) -> Framing:
+        """How requests are wrapped on it."""
+
+    @property
+    def quiet_s(self) -> float:
+        """How long it must be silent between an answer and the next request."""
+
+    @property
+    def timeouts_until_reopened(self) -> int:
+        """After how many time-outs in a row the line itself is in doubt and is opened anew."""
+
+    async def open(self) -> Channel:
+        """Open it; raises OSError, TimeoutError or CollectorError where that cannot be done now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tls:
+    """Whom we trust at the other end, and how we show who we are (Modbus/TCP Security V3.6: both sides do)."""
+
+    ca: Path
+    certificate: Path | None = None
+    key: Path | None = None
+    server_name: str = ""
+
+    def context(self, *, server: bool = False) -> ssl.SSLContext:
+        """Make a context of TLS 1.2 or newer; raises CollectorError where a file cannot be used."""
+        try:
+            purpose = ssl.Purpose.CLIENT_AUTH if server else ssl.Purpose.SERVER_AUTH
+            context = ssl.create_default_context(purpose, cafile=str(self.ca))
+            context.minimum_version = ssl.TLSVersion.TLSv1_2
+            if server:
+                context.verify_mode = ssl.CERT_REQUIRED
+            if self.certificate is not None:
+                context.load_cert_chain(self.certificate, self.key)
+        except (OSError, ssl.SSLError) as error:
+            files = ", ".join(str(file) for file in (self.ca, self.certificate, self.key) if file)
+            raise CollectorError(f"TLS: {files} cannot be used: {error}") from None
+        return context
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TcpLine:
+    """A gateway at a host and port, speaking Modbus TCP or, where it passes frames on as they are, RTU."""
+
+    host: str
+    port: int
+    framing: Framing
+    tls: Tls | None = None
+    quiet_s: float = 0.0
+    timeouts_until_reopened: int = 3
+
+    @property
+    def place(self) -> str:
+        """Where it leads, for messages."""
+        return f"{self.host}:{self.port}"
+
+    async def open(self) -> Channel:
+        """Connect; raises OSError."""
+        loop = asyncio.get_running_loop()
+        if self.tls is None:
+            _, channel = await loop.create_connection(Channel, self.host, self.port)
+        else:
+            name = self.tls.server_name or self.host
+            _, channel = await loop.create_connection(
+                Channel, self.host, self.port, ssl=self.tls.context(), server_hostname=name
+            )
+        return channel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SerialLine:
+    """A serial port with RTU on it; 8 data bits."""
+
+    device: str
+    baud_rate: int
+    parity: Parity
+    stop_bits: int
+    timeouts_until_reopened: int = 12
+
+    @property
+    def place(self) -> str:
+        """Where it leads, for messages."""
+        return self.device
+
+    @property
+    def quiet_s(self) -> float:
+        """Three and a half characters of eleven bits, as MODBUS over Serial Line §2.5.1.1 asks; never below 1.75 ms."""
+        return max(0.001_75, 38.5 / self.baud_rate)
+
+    @property
+    def framing(self) -> Framing:
+        """How requests are wrapped on it."""
+        return Rtu()
+
+    async def open(self) -> Channel:
+        """Open the port for us alone; raises OSError."""
+        channel = Channel()
+        try:
+            await create_serial_connection(
+                asyncio.get_running_loop(),
+                lambda: channel,
+                self.device,
+                baudrate=self.baud_rate,
+                bytesize=8,
+                parity=_PARITY_LETTERS[self.parity],
+                stopbits=self.stop_bits,
+                timeout=0,
+            )
+        except (SerialException, ValueError) as error:
+            raise OSError(str(error)) from None
+        await asyncio.sleep(0)  # The transport hands itself over in the loop's next turn.
+        await asyncio.sleep(0)
+        return channel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DialInLine:
+    """A terminal that dials in to one of our listeners: it is there when it has come, not when we want it."""
+
+    listener: DialIn
+    terminal: str
+    quiet_s: float = 0.0
+    # To hang up costs the terminal a minute of dialling, so it takes more than a few dead meters in a row.
+    timeouts_until_reopened: int = 12
+
+    @property
+    def place(self) -> str:
+        """Where it leads, for messages."""
+        return f"terminal {self.terminal} on {self.listener.place}"
+
+    @property
+    def framing(self) -> Framing:
+        """How requests are wrapped on it."""
+        return Rtu()
+
+    async def open(self) -> Channel:
+        """Return the terminal's newest connection; raises CollectorError where it has none."""
+        return self.listener.channel_of(self.terminal)
+
+
+def tcp(*, host: str, port: int, rtu: bool = False, tls: Tls | None = None) -> TcpLine:
+    """Make a way to a gateway: Modbus TCP unless it wants RTU frames."""
+    return TcpLine(host=host, port=port, framing=Rtu() if rtu else Mbap(), tls=tls)
