@@ -75,7 +75,11 @@ class DailyCheck:
     async def _credit(self, reader: MeterReader) -> dict[str, str]:
         profile = reader.meter.profile
         words = await self._asked(reader, profile.credits)
-        return {quantity.name: shown(words[quantity], quantity, profile) for quantity in profile.credits if quantity in words}
+        return {
+            quantity.name: shown(words[quantity], quantity, profile)
+            for quantity in profile.credits
+            if quantity in words
+        }
 
     async def _logs(self, reader: MeterReader) -> dict[str, str]:
         """Return the records of each log that are not empty, as words in hex, with blanks between records."""
@@ -92,7 +96,9 @@ class DailyCheck:
         if clock is None:
             return
         try:
-            words = await reader.read_words(function=clock.function, address=clock.address, count=clock.word_count, retries=0)
+            words = await reader.read_words(
+                function=clock.function, address=clock.address, count=clock.word_count, retries=0
+            )
             drift_s = (clock_reading(words, clock=clock) - now.astimezone(UTC)).total_seconds()
         except (RequestFailed, DecodeError) as error:
             self._failed(reader, error)

@@ -33,7 +33,9 @@ def value(
 ) -> Fraction:
     """Decode a quantity in its own unit; raises DecodeError, also for the code by which a meter says it has none."""
     if quantity.not_available and hex_of(in_order(words, layout)) in quantity.not_available:
-        raise DecodeError(f"{quantity.name} at {quantity.address:#06x} is not available: the meter shows {hex_of(words)}")
+        raise DecodeError(
+            f"{quantity.name} at {quantity.address:#06x} is not available: the meter shows {hex_of(words)}"
+        )
     return number(words, kind=quantity.kind, layout=layout) * quantity.scale * multiplier
 
 
@@ -80,12 +82,14 @@ def relay_state(word: int, *, relay: Relay) -> RelayState:
 def words_of(shown: int | Fraction, *, kind: str, layout: Layout = HIGH_FIRST) -> tuple[int, ...]:
     """Encode a number as words in the device's order: what is written to it, and what the simulator answers.
 
-    A float kind takes the nearest number that it can hold.
+    A float kind takes the nearest number that it can hold, and above zero none that is larger: no register shows
+    energy that was not used.
     """
     count = KINDS[kind]
     if kind in FLOATS:
         packed = struct.pack(">f" if kind == "float32" else ">d", float(shown))
         bits = int.from_bytes(packed, "big")
+        bits -= 0 < shown < _from_ieee_754(bits, kind)
     elif kind in BCD:
         bits = int(f"{int(shown):0{4 * count}d}", 16)
     else:

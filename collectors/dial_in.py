@@ -6,7 +6,6 @@ fashion, sends a heartbeat now and then, and between those passes RTU frames thr
 
 import asyncio
 import re
-import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -14,6 +13,7 @@ import structlog
 
 from collectors.channel import Channel
 from collectors.errors import CollectorError
+from collectors.tls import Tls
 
 log = structlog.get_logger(__name__)
 
@@ -40,6 +40,7 @@ class ListenerPlan:
     registration_reply: bytes
     heartbeat_timeout_s: float
     terminals_max: int
+    tls: Tls | None = None
 
 
 class DialIn:
@@ -50,13 +51,12 @@ class DialIn:
         *,
         plan: ListenerPlan,
         terminals: frozenset[str],
-        tls: ssl.SSLContext | None = None,
         refused: Callable[[str], None] = lambda _: None,
     ) -> None:
         """`terminals` are those that the site knows; `refused` is told why each caller was sent away."""
         self._plan = plan
         self._known = terminals
-        self._tls = tls
+        self._tls = plan.tls.context(server=True) if plan.tls else None
         self._refused = refused
         self._here: dict[str, Channel] = {}
         self._callers: set[_Caller] = set()
@@ -77,6 +77,13 @@ class DialIn:
     def terminals_here(self) -> tuple[str, ...]:
         """The terminals that are connected now."""
         return tuple(sorted(name for name, channel in self._here.items() if not channel.closed))
+
+    def know(self, terminals: frozenset[str]) -> None:
+        """Take in other terminals from now on; those that are no longer known are hung up on."""
+        self._known = terminals
+        for name, channel in self._here.items():
+            if name not in terminals:
+                channel.close()
 
     async def start(self) -> None:
         """Begin to listen; raises CollectorError where the port is taken."""
@@ -155,7 +162,9 @@ class DialIn:
         """Hang up on callers that do not say who they are, and on terminals that fell silent."""
         clock = asyncio.get_running_loop().time
         while True:
-            await asyncio.sleep(min(_WATCH_S, self._plan.registration_timeout_s / 2, self._plan.heartbeat_timeout_s / 2))
+            await asyncio.sleep(
+                min(_WATCH_S, self._plan.registration_timeout_s / 2, self._plan.heartbeat_timeout_s / 2)
+            )
             for caller in [*self._callers]:
                 if clock() - caller.came_s > self._plan.registration_timeout_s:
                     self._send_away(caller, "no-registration", "did not say who it is in time")

@@ -37,7 +37,13 @@ def read_request(*, unit: int, function: int, address: int, count: int) -> Reque
 def write_request(*, unit: int, address: int, words: tuple[int, ...]) -> Request:
     """Write words from a 0-based address with function 16."""
     content = b"".join(word.to_bytes(2, "big") for word in words)
-    pdu = bytes((WRITE,)) + address.to_bytes(2, "big") + len(words).to_bytes(2, "big") + bytes((len(content),)) + content
+    pdu = (
+        bytes((WRITE,))
+        + address.to_bytes(2, "big")
+        + len(words).to_bytes(2, "big")
+        + bytes((len(content),))
+        + content
+    )
     return Request(unit=unit, pdu=pdu, answer_length=5)
 
 
@@ -73,7 +79,13 @@ class Mbap:
     def wrapped(self, request: Request, *, transaction: int) -> bytes:
         """Return the frame to send."""
         length = len(request.pdu) + 1
-        return transaction.to_bytes(2, "big") + b"\0\0" + length.to_bytes(2, "big") + bytes((request.unit,)) + request.pdu
+        return (
+            transaction.to_bytes(2, "big")
+            + b"\0\0"
+            + length.to_bytes(2, "big")
+            + bytes((request.unit,))
+            + request.pdu
+        )
 
     def taken(self, buffer: bytearray, request: Request, *, transaction: int) -> bytes | Stray | None:
         """Take the next frame; its header tells where it ends, so a header that cannot be right loses the line."""
@@ -126,6 +138,11 @@ class Rtu:
             return None
         buffer.clear()
         return corrupt
+
+
+# One of each is enough; lines that are alike are then equal.
+MBAP = Mbap()
+RTU = Rtu()
 
 
 def _answer_length(buffer: bytearray, begin: int, request: Request) -> int:

@@ -1,9 +1,7 @@
-"""The ways to a concentrator: Modbus TCP, the same in TLS, RTU inside TCP, a serial port, a terminal that dials in."""
+"""The ways to a concentrator: Modbus TCP, in TLS or not, RTU in TCP, a serial port, a terminal that dials in."""
 
 import asyncio
-import ssl
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal, Protocol
 
 from pymodbus.transport.serialtransport import create_serial_connection
@@ -11,8 +9,8 @@ from serial import SerialException
 
 from collectors.channel import Channel
 from collectors.dial_in import DialIn
-from collectors.errors import CollectorError
-from collectors.frames import Framing, Mbap, Rtu
+from collectors.frames import MBAP, RTU, Framing
+from collectors.tls import Tls
 
 Parity = Literal["none", "even", "odd"]
 _PARITY_LETTERS = {"none": "N", "even": "E", "odd": "O"}
@@ -42,31 +40,6 @@ class Line(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tls:
-    """Whom we trust at the other end, and how we show who we are (Modbus/TCP Security V3.6: both sides do)."""
-
-    ca: Path
-    certificate: Path | None = None
-    key: Path | None = None
-    server_name: str = ""
-
-    def context(self, *, server: bool = False) -> ssl.SSLContext:
-        """Make a context of TLS 1.2 or newer; raises CollectorError where a file cannot be used."""
-        try:
-            purpose = ssl.Purpose.CLIENT_AUTH if server else ssl.Purpose.SERVER_AUTH
-            context = ssl.create_default_context(purpose, cafile=str(self.ca))
-            context.minimum_version = ssl.TLSVersion.TLSv1_2
-            if server:
-                context.verify_mode = ssl.CERT_REQUIRED
-            if self.certificate is not None:
-                context.load_cert_chain(self.certificate, self.key)
-        except (OSError, ssl.SSLError) as error:
-            files = ", ".join(str(file) for file in (self.ca, self.certificate, self.key) if file)
-            raise CollectorError(f"TLS: {files} cannot be used: {error}") from None
-        return context
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class TcpLine:
     """A gateway at a host and port, speaking Modbus TCP or, where it passes frames on as they are, RTU."""
 
@@ -76,6 +49,7 @@ class TcpLine:
     tls: Tls | None = None
     quiet_s: float = 0.0
     timeouts_until_reopened: int = 3
+    key: str = "port"
 
     @property
     def place(self) -> str:
@@ -104,6 +78,7 @@ class SerialLine:
     parity: Parity
     stop_bits: int
     timeouts_until_reopened: int = 12
+    key: str = "device"
 
     @property
     def place(self) -> str:
@@ -112,13 +87,13 @@ class SerialLine:
 
     @property
     def quiet_s(self) -> float:
-        """Three and a half characters of eleven bits, as MODBUS over Serial Line §2.5.1.1 asks; never below 1.75 ms."""
+        """Three and a half characters of eleven bits (MODBUS over Serial Line §2.5.1.1), 1.75 ms at least."""
         return max(0.001_75, 38.5 / self.baud_rate)
 
     @property
     def framing(self) -> Framing:
         """How requests are wrapped on it."""
-        return Rtu()
+        return RTU
 
     async def open(self) -> Channel:
         """Open the port for us alone; raises OSError."""
@@ -159,7 +134,7 @@ class DialInLine:
     @property
     def framing(self) -> Framing:
         """How requests are wrapped on it."""
-        return Rtu()
+        return RTU
 
     async def open(self) -> Channel:
         """Return the terminal's newest connection; raises CollectorError where it has none."""
@@ -168,4 +143,4 @@ class DialInLine:
 
 def tcp(*, host: str, port: int, rtu: bool = False, tls: Tls | None = None) -> TcpLine:
     """Make a way to a gateway: Modbus TCP unless it wants RTU frames."""
-    return TcpLine(host=host, port=port, framing=Rtu() if rtu else Mbap(), tls=tls)
+    return TcpLine(host=host, port=port, framing=RTU if rtu else MBAP, tls=tls)

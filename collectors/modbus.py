@@ -1,4 +1,4 @@
-"""One concentrator's bus: requests in series, relay orders before the next poll request, on whatever line there is."""
+"""One concentrator's bus, on whatever line: requests in series, relay orders before the next poll request."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -66,8 +66,15 @@ class Bus:
             self._channel = None
         self._timeouts = 0
 
-    async def read(  # noqa: PLR0913 - a request is made of these
-        self, *, unit: int, function: int, address: int, count: int, urgent: bool = False, timeout_s: float | None = None
+    async def read(
+        self,
+        *,
+        unit: int,
+        function: int,
+        address: int,
+        count: int,
+        urgent: bool = False,
+        timeout_s: float | None = None,
     ) -> tuple[int, ...]:
         """Read `count` words with function 3 or 4; raises RequestFailed.
 
@@ -171,7 +178,9 @@ class Bus:
                         stray = self._passed_over(taken)
                     elif channel.closed:
                         self.close()
-                        raise RequestFailed(reason="connection-lost", detail=f"{self.place} hung up on {_told(request)}")
+                        raise RequestFailed(
+                            reason="connection-lost", detail=f"{self.place} hung up on {_told(request)}"
+                        )
                     else:
                         await channel.more()
         except TimeoutError:

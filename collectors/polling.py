@@ -5,12 +5,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from collectors.daily_check import DailyCheck
 from collectors.errors import BadFile
+from collectors.listeners import Listeners
 from collectors.metrics import CollectorMetrics
 from collectors.modbus import Bus
 from collectors.poll import Poller
 from collectors.side_by_side import end
 from collectors.site import Concentrator, Site
+from collectors.site_lines import Terminal
 from collectors.spool import Spool
 from collectors.sweep import Sweeper
 
@@ -49,17 +52,20 @@ class Polling:
         self._over: asyncio.Future[None] | None = None
         self._is_finishing = False
         self._lanes: dict[str, _Lane] = {}
+        self._listeners = Listeners(site=site, metrics=metrics)
         self._add(site, site.concentrators)
 
     async def run(self) -> None:
         """Poll until `finish` was asked for and every final sweep is done; raises what a poller raises."""
         self._over = asyncio.get_running_loop().create_future()
-        for lane in self._lanes.values():
-            self._start(lane)
         try:
+            await self._listeners.start()
+            for lane in self._lanes.values():
+                self._start(lane)
             await self._over
         finally:
             await end([lane.task for lane in self._lanes.values() if lane.task is not None])
+            await self._listeners.stop()
 
     def finish(self) -> None:
         """Ask for one final sweep of every concentrator."""
@@ -82,6 +88,7 @@ class Polling:
         await asyncio.gather(*(lane.task for lane in gone.values() if lane.task is not None))
         for name in set(self.buses) - set(wanted):
             self.buses.pop(name).close()
+        await self._listeners.take_over(site)
         for lane in self._add(site, [c for c in site.concentrators if c.id not in self._lanes]):
             self._start(lane)
 
@@ -102,13 +109,13 @@ class Polling:
 
     def _connect(self, site: Site, concentrator: Concentrator) -> None:
         """Make the concentrator's bus, or keep it where it is reached as before: an order may be at work on it."""
-        reached = (concentrator.host, concentrator.port, site.request_timeout_s)
+        timeout_s, pause_s = site.timeout_s(concentrator), site.pause_s(concentrator)
+        reached = (concentrator.line, self._listeners.plan_of(concentrator), timeout_s, pause_s)
         if self._reached.get(concentrator.id) != reached:
             if concentrator.id in self.buses:
                 self.buses[concentrator.id].close()
-            self.buses[concentrator.id] = Bus(
-                host=concentrator.host, port=concentrator.port, timeout_s=site.request_timeout_s
-            )
+            line = self._listeners.line_to(concentrator)
+            self.buses[concentrator.id] = Bus(line=line, timeout_s=timeout_s, pause_s=pause_s)
             self._reached[concentrator.id] = reached
 
     def _poller(self, site: Site, concentrator: Concentrator, number: int) -> Poller:
@@ -119,6 +126,7 @@ class Polling:
                 retries=site.request_retries,
                 metrics=self._metrics,
                 now=self._now,
+                daily=DailyCheck(concentrator=concentrator.id, metrics=self._metrics),
             ),
             spool=self._spool,
             collector=self._collector,
@@ -144,4 +152,8 @@ class Polling:
 
 
 def _made_of(site: Site, concentrator: Concentrator) -> tuple[object, ...]:
-    return (concentrator, site.poll_interval_s, site.request_timeout_s, site.request_retries)
+    """Return all that a concentrator's polling depends on."""
+    listener = concentrator.line.listener if isinstance(concentrator.line, Terminal) else ""
+    listeners = tuple(plan for plan in site.listeners if plan.id == listener)
+    timings = (site.poll_interval_s, site.timeout_s(concentrator), site.pause_s(concentrator), site.request_retries)
+    return (concentrator, listeners, *timings)

@@ -1,7 +1,5 @@
 """Reading a profile's TOML, all errors at once. What each key means is told in docs/profiles.md."""
 
-from fractions import Fraction
-
 from collectors.errors import BadFile
 from collectors.number_kinds import BCD, FLOATS, KINDS, UNSIGNED, Layout, counts_of
 from collectors.profile import Clock, EnergyRegister, Profile, Quantity, RecordLog, Relay, Serial
@@ -136,7 +134,9 @@ class _Reader:
         milliwh_per_count = plain.scale * units[plain.unit]
         is_float = plain.kind in FLOATS
         if not is_float and milliwh_per_count.denominator != 1:
-            table.wrong("scale", f"one count is finer than 0.001 {plain.unit.lstrip('kM')}; the ledger keeps no finer")
+            table.wrong(
+                "scale", f"one count is finer than 0.001 {plain.unit.lstrip('kM')}; the ledger keeps no finer"
+            )
         resolution = (
             table.fraction("resolution", remedy='write the register\'s coarsest step in its unit, such as "0.01"')
             if is_float
@@ -223,5 +223,3 @@ class _Reader:
         for quantity in profile.swept:
             if set(written) & set(range(quantity.address, quantity.address + quantity.word_count)):
                 self._root.wrong("relay.address", f"its words would overwrite {quantity.name}; correct the address")
-
-

@@ -10,18 +10,24 @@
     spool_max_megabytes = 512   # beyond it old readings are thinned; each meter's newest is always kept
     spool_max_days = 35         # beyond it only each meter's newest reading is kept
 
+    request_pause_s = 0         # how long a bus rests between two requests
+
     [[concentrators]]
     id = "C1"
+    transport = "tcp"           # or rtu-over-tcp, serial, dial-in: collectors/site_lines.py tells their keys
     host = "10.0.0.17"
     port = 502
+    request_timeout_s = 1.0     # here and below: instead of the collector's
+    request_pause_s = 0
 
     [[concentrators.meters]]
     serial = "400000000001"
     unit = 1
     supply = "S1"
-    profile = "acrel_ddsy1352"
-    time_of_use = false         # true: the time-of-use registers go into the readings' `periods`; the ledger passes
-                                # over those today and bills by the total
+    profile = "acrel_ddsy1352"  # `wattledger collectors profiles` lists them
+    request_timeout_s = 1.0     # for a meter that is slower than its neighbours
+    time_of_use = false         # true: the time-of-use registers go into the readings' `periods`; only where
+                                # the meter's own periods are those of the tariff
 
 Only the ids, host, serial, unit and supply are required; the other values above are the defaults (port 502).
 """
@@ -29,9 +35,12 @@ Only the ids, host, serial, unit and supply are required; the other values above
 from dataclasses import dataclass
 from pathlib import Path
 
+from collectors.dial_in import ListenerPlan
 from collectors.errors import BadFile
+from collectors.lines import SerialLine, TcpLine
 from collectors.profile import Profile
 from collectors.profile_library import load_profile, profile_names
+from collectors.site_lines import Terminal, read_line, read_listener
 from collectors.tables import Table, read_file
 
 DEFAULT_PROFILE = "acrel_ddsy1352"
@@ -46,16 +55,18 @@ class Meter:
     supply: str
     profile: Profile
     time_of_use: bool
+    request_timeout_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Concentrator:
-    """A Modbus TCP gateway and the meters behind it; their requests run in series."""
+    """A gateway, serial port or terminal, and the meters behind it; their requests run in series."""
 
     id: str
-    host: str
-    port: int
+    line: TcpLine | SerialLine | Terminal
     meters: tuple[Meter, ...]
+    request_timeout_s: float | None = None
+    request_pause_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,11 +77,22 @@ class Site:
     poll_interval_s: float
     request_timeout_s: float
     request_retries: int
+    request_pause_s: float
     relay_timeout_s: float
     spool: Path
     spool_max_megabytes: int
     spool_max_days: int
     concentrators: tuple[Concentrator, ...]
+    listeners: tuple[ListenerPlan, ...] = ()
+
+    def timeout_s(self, concentrator: Concentrator) -> float:
+        """Return how long an answer on a concentrator's bus may take."""
+        return concentrator.request_timeout_s or self.request_timeout_s
+
+    def pause_s(self, concentrator: Concentrator) -> float:
+        """Return how long a concentrator's bus rests between two requests."""
+        own_s = concentrator.request_pause_s
+        return self.request_pause_s if own_s is None else own_s
 
 
 def read_site(path: Path) -> Site:
@@ -85,24 +107,31 @@ def read_site(path: Path) -> Site:
         poll_interval_s=collector.seconds("poll_interval_s", minimum=0.1, maximum=86_400, default=60.0),
         request_timeout_s=collector.seconds("request_timeout_s", minimum=0.05, maximum=60, default=1.0),
         request_retries=collector.integer("request_retries", minimum=0, maximum=5, default=1),
+        request_pause_s=collector.seconds("request_pause_s", minimum=0, maximum=10, default=0.0),
         relay_timeout_s=collector.seconds("relay_timeout_s", minimum=0.1, maximum=600, default=10.0),
         spool=path.parent / collector.text("spool", default="spool.sqlite"),
         spool_max_megabytes=collector.integer("spool_max_megabytes", minimum=1, maximum=1_000_000, default=512),
         spool_max_days=collector.integer("spool_max_days", minimum=1, maximum=3650, default=35),
-        concentrators=tuple(_concentrator(table) for table in root.tables("concentrators")),
+        concentrators=tuple(_concentrator(table, path.parent) for table in root.tables("concentrators")),
+        listeners=tuple(read_listener(table, folder=path.parent) for table in root.optional_tables("listeners")),
     )
     _report_doubles(root, site)
     root.check()
     return site
 
 
-def _concentrator(table: Table) -> Concentrator:
+def _concentrator(table: Table, folder: Path) -> Concentrator:
     return Concentrator(
         id=table.code("id", remedy="name the concentrator as the ledger knows it"),
-        host=table.text("host", remedy="give its host name or address"),
-        port=table.integer("port", minimum=1, maximum=65_535, default=502),
+        line=read_line(table, folder=folder),
         meters=tuple(_meter(meter) for meter in table.tables("meters")),
+        request_timeout_s=_seconds(table, "request_timeout_s", minimum=0.05),
+        request_pause_s=_seconds(table, "request_pause_s", minimum=0.0),
     )
+
+
+def _seconds(table: Table, key: str, *, minimum: float) -> float | None:
+    return table.seconds(key, minimum=minimum, maximum=60) if table.has(key) else None
 
 
 def _meter(table: Table) -> Meter:
@@ -113,6 +142,7 @@ def _meter(table: Table) -> Meter:
         supply=table.code("supply", remedy="give the supply point's code as the ledger knows it"),
         profile=_loaded(table, profile),
         time_of_use=table.flag("time_of_use", default=False),
+        request_timeout_s=_seconds(table, "request_timeout_s", minimum=0.05),
     )
 
 
@@ -133,10 +163,19 @@ def _report_doubles(root: Table, site: Site) -> None:
             root.wrong(place, f"{what} {key[-1]!r} is there twice; each must be there once")
         seen.add((what, *key))
 
+    listeners = {listener.id for listener in site.listeners}
+    for number, listener in enumerate(site.listeners, start=1):
+        report("listener", f"listeners[{number}].id", listener.id)
+        report("address", f"listeners[{number}].port", f"{listener.host}:{listener.port}")
     for number, concentrator in enumerate(site.concentrators, start=1):
         place = f"concentrators[{number}]"
         report("concentrator", f"{place}.id", concentrator.id)
-        report("address", f"{place}.port", f"{concentrator.host}:{concentrator.port}")
+        report("address", f"{place}.{concentrator.line.key}", concentrator.line.place)
+        line = concentrator.line
+        if isinstance(line, Terminal) and line.listener not in listeners:
+            root.wrong(
+                f"{place}.listener", f"{line.listener!r} is no listener; add a [[listeners]] table with this id"
+            )
         for index, meter in enumerate(concentrator.meters, start=1):
             report("unit", f"{place}.meters[{index}].unit", concentrator.id, str(meter.unit))
             report("serial", f"{place}.meters[{index}].serial", meter.serial)

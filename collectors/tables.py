@@ -31,10 +31,13 @@ class Table:
         self._place = place
         self._errors = errors
         self._asked: set[str] = set()
+        # Keys that may be there: named to whoever writes one that is not known.
+        self._optional: set[str] = set()
         self._children: list[Table] = []
 
     def has(self, key: str) -> bool:
         """Tell whether the key is there."""
+        self._optional.add(key)
         return key in self._content
 
     def names(self) -> tuple[str, ...]:
@@ -141,6 +144,11 @@ class Table:
             return self._wrong(key, value, remedy, ())
         return tuple(self._child(entry, f"{self._joined(key)}[{n}]") for n, entry in enumerate(value, start=1))
 
+    def optional_tables(self, key: str) -> "tuple[Table, ...]":
+        """Return the array of tables under a key, none where the key is not there."""
+        self._asked.add(key)
+        return self.tables(key) if self.has(key) else ()
+
     def wrong(self, key: str, problem: str) -> None:
         """Report an error that only the caller can see, `problem` saying what to do about it."""
         self._errors.append(f"{self._joined(key)}: {problem}")
@@ -154,7 +162,7 @@ class Table:
     def _report_unknown(self) -> None:
         for key in self._content:
             if key not in self._asked:
-                known = ", ".join(sorted(self._asked))
+                known = ", ".join(sorted(self._asked | self._optional))
                 self._errors.append(f"{self._joined(key)}: is not known here; remove it, or use one of {known}")
         for child in self._children:
             child._report_unknown()

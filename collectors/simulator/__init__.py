@@ -1,5 +1,1 @@
-"""A data concentrator with DDSY1352 meters, for demonstrations and tests.
-
-Its register map is written here a second time, on purpose, and shares nothing with the profile that the collector
-reads by: so that the two cannot share one mistake.
-"""
+"""Data concentrators with meters of any profile, for demonstrations and tests."""

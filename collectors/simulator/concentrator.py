@@ -1,26 +1,32 @@
-"""The Modbus TCP side of the simulator: one server per concentrator, one unit per meter."""
+"""The Modbus side of the simulator: one server per concentrator, one unit per meter."""
 
 from collections.abc import Callable
 
+from pymodbus import FramerType
 from pymodbus.constants import ExcCodes
 from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
-from collectors.simulator.meter import CONTROL, ENERGY, MEASURES, NUMBER, RUN_STATE, SimulatedMeter
+from collectors.simulator.face import Face
+from collectors.simulator.meter import SimulatedMeter
 
-# Registers by first address and number of words; all others answer exception 2.
-_READ_ONLY = ((ENERGY, 10), (MEASURES, 3), (RUN_STATE, 1), (NUMBER, 3))
+_WRONG = {"address": ExcCodes.ILLEGAL_ADDRESS, "value": ExcCodes.ILLEGAL_VALUE}
+_WRITE = 16
 
 
 def concentrator_server(
-    *, host: str, port: int, meters: list[SimulatedMeter], catch_up: Callable[[], None]
+    *, host: str, port: int, rtu: bool, meters: list[tuple[SimulatedMeter, Face]], catch_up: Callable[[], None]
 ) -> ModbusTcpServer:
     """Make a server for these meters; `catch_up` brings all meters to the present before each answer."""
-    devices = [_device(meter, catch_up) for meter in meters]
-    return ModbusTcpServer([_nobody(), *devices], address=(host, port))
+    framer = FramerType.RTU if rtu else FramerType.SOCKET
+    return ModbusTcpServer(
+        [_nobody(), *(device_of(*meter, catch_up) for meter in meters)], framer=framer, address=(host, port)
+    )
 
 
-def _device(meter: SimulatedMeter, catch_up: Callable[[], None]) -> SimDevice:
+def device_of(meter: SimulatedMeter, face: Face, catch_up: Callable[[], None]) -> SimDevice:
+    """Make the device that answers for a meter, whatever server it is put into."""
+
     async def answer(
         function: int,
         start_address: int,
@@ -29,20 +35,20 @@ def _device(meter: SimulatedMeter, catch_up: Callable[[], None]) -> SimDevice:
         registers: list[int],
         values: list[int] | list[bool] | None,
     ) -> ExcCodes | None:
-        if function not in (3, 16):
+        if function not in (3, 4, _WRITE) or not face.answers(function, address):
             return ExcCodes.ILLEGAL_FUNCTION
         catch_up()
         if values is not None:
-            if (address, count) != (CONTROL, 2):
-                return ExcCodes.ILLEGAL_ADDRESS
-            if not meter.write_control(int(values[0]), int(values[1])):
-                return ExcCodes.ILLEGAL_VALUE
-        present = meter.registers()
-        registers[: len(present)] = present[start_address:]
+            wrong = face.write(meter, address, tuple(int(value) for value in values))
+            if wrong:
+                return _WRONG[wrong]
+        present = face.words(meter)
+        for at in range(address, address + count):
+            registers[at - start_address] = present.get(at, 0)
         return None
 
-    simdata = [_block(address, count, readonly=True) for address, count in _READ_ONLY]
-    return SimDevice(id=meter.unit, simdata=[*simdata, _block(CONTROL, 2, readonly=False)], action=answer)
+    blocks = [_block(address, count, readonly=False) for address, count in face.blocks]
+    return SimDevice(id=meter.unit, simdata=blocks, action=answer)
 
 
 def _nobody() -> SimDevice:

@@ -10,8 +10,12 @@ ENERGY = 0x0000  # five u32 × 0.01 kWh: total, sharp, peak, flat, valley
 MEASURES = 0x000B  # U × 0.1 V, I × 0.01 A, P × 0.001 kW
 RUN_STATE = 0x0022  # bit 0: relay open (our reading: the source does not say which bit)
 NUMBER = 0x0043  # meter number, 12 BCD digits in 3 words
+PREPAY = 0x0046  # alarm levels, overdraft, purchase count at 0x004E, remaining amount at 0x004F: raw
 CONTROL = 0x0057  # [1, 1] opens, [1, 0] closes, first word 0 leaves forced mode
-LAST = 0x0058
+MAX_POWER = 0x0061
+LAST = MAX_POWER
+_PURCHASES = 3
+_REMAINING = 5_000
 
 MILLIWH_PER_COUNT = 10_000
 _MILLIWATT_MICROSECONDS_PER_MILLIWH = 3_600 * 1_000_000
@@ -72,7 +76,7 @@ class SimulatedMeter:
         return True
 
     def registers(self) -> list[int]:
-        """Return the words of addresses 0x0000 to 0x0058 as they stand now; unmapped ones are 0."""
+        """Return the words of addresses 0x0000 to 0x0061 as they stand now; unmapped ones are 0."""
         words = [0] * (LAST + 1)
         energies = (self.total_milliwh, *(self.periods_milliwh[name] for name in _PERIODS))
         for index, energy_milliwh in enumerate(energies):
@@ -84,5 +88,6 @@ class SimulatedMeter:
         words[MEASURES : MEASURES + 3] = [decivolts, power_w * 1000 // decivolts, power_w]
         words[RUN_STATE] = 1 if self.relay_open else 0
         words[NUMBER : NUMBER + 3] = [int(self.serial[index : index + 4], 16) for index in (0, 4, 8)]
+        words[PREPAY + 8 : PREPAY + 11] = [_PURCHASES, 0, _REMAINING]
         words[CONTROL : CONTROL + 2] = self.control
         return words

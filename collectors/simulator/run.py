@@ -10,8 +10,11 @@ from time import monotonic
 import structlog
 
 from collectors.errors import BadFile, CollectorError
+from collectors.frames import RTU
+from collectors.lines import TcpLine
 from collectors.signals import until_stopped
 from collectors.simulator.concentrator import concentrator_server
+from collectors.simulator.face import Face, face_of
 from collectors.simulator.load import Household
 from collectors.simulator.meter import MILLIWH_PER_COUNT, SimulatedMeter
 from collectors.simulator.state import MeterState, SimulatorState, read_state, write_state
@@ -43,10 +46,13 @@ class Simulator:
         self.frozen = before is not None and before.frozen
         started_at = start or datetime.now(UTC)
         self.meters: dict[str, SimulatedMeter] = {}
+        self.faces: dict[str, Face] = {}
         for meter in (meter for concentrator in site.concentrators for meter in concentrator.meters):
             household = Household(seed=seed, serial=meter.serial)
             known = before.meters.get(meter.serial) if before else None
-            self.meters[meter.serial] = _meter(household, meter.unit, started_at, known)
+            face = face_of(meter.profile)
+            self.faces[meter.serial] = face
+            self.meters[meter.serial] = _meter(household, meter.unit, started_at, known, face)
 
     def catch_up(self) -> None:
         """Bring every meter to the present; once frozen, none moves again."""
@@ -69,10 +75,12 @@ class Simulator:
     def state(self) -> SimulatorState:
         """Return what the registers show now."""
         self.catch_up()
-        return SimulatorState(frozen=self.frozen, meters={s: _meter_state(m) for s, m in self.meters.items()})
+        return SimulatorState(
+            frozen=self.frozen, meters={s: _meter_state(m, self.faces[s]) for s, m in self.meters.items()}
+        )
 
 
-def _meter(household: Household, unit: int, at: datetime, known: MeterState | None) -> SimulatedMeter:
+def _meter(household: Household, unit: int, at: datetime, known: MeterState | None, face: Face) -> SimulatedMeter:
     if known is None:
         # The opening is what the register shows, so that its difference to the last is what can be billed.
         opening = household.opening_milliwh() // MILLIWH_PER_COUNT * MILLIWH_PER_COUNT
@@ -84,6 +92,7 @@ def _meter(household: Household, unit: int, at: datetime, known: MeterState | No
             opening_milliwh=opening,
             total_milliwh=opening,
         )
+        meter.opening_milliwh = face.shown_milliwh(meter)
         meter.periods_milliwh["flat"] = opening
         return meter
     return SimulatedMeter(
@@ -98,10 +107,10 @@ def _meter(household: Household, unit: int, at: datetime, known: MeterState | No
     )
 
 
-def _meter_state(meter: SimulatedMeter) -> MeterState:
+def _meter_state(meter: SimulatedMeter, face: Face) -> MeterState:
     return MeterState(
-        register_counts=meter.register_counts,
-        register_milliwh=meter.register_counts * MILLIWH_PER_COUNT,
+        register_counts=face.shown_milliwh(meter) // MILLIWH_PER_COUNT,
+        register_milliwh=face.shown_milliwh(meter),
         opening_milliwh=meter.opening_milliwh,
         relay="open" if meter.relay_open else "closed",
         total_milliwh=meter.total_milliwh,
@@ -124,27 +133,30 @@ async def simulating(
 
     Simulated time begins at `start`, now if not given: what households draw depends on the hour.
 
-    Raises BadFile for serials that no DDSY1352 can have or a broken state file, CollectorError where a port is taken.
+    Raises BadFile for what cannot be simulated or a broken state file, CollectorError where a port is taken.
     """
-    _check_serials(site)
+    _check(site)
     before = read_state(state_file) if state_file else None
     simulator = Simulator(site=site, speed=speed, seed=seed, before=before, clock_s=clock_s, start=start)
     servers = []
     try:
         for concentrator in site.concentrators:
+            line = concentrator.line
+            if not isinstance(line, TcpLine):
+                raise AssertionError("a line that cannot be simulated was let through")
             server = concentrator_server(
-                host=concentrator.host,
-                port=concentrator.port,
-                meters=[simulator.meters[meter.serial] for meter in concentrator.meters],
+                host=line.host,
+                port=line.port,
+                rtu=line.framing is RTU,
+                meters=[(simulator.meters[m.serial], simulator.faces[m.serial]) for m in concentrator.meters],
                 catch_up=simulator.catch_up,
             )
             servers.append(server)
             try:
                 await server.serve_forever(background=True)
             except RuntimeError:
-                place = f"{concentrator.host}:{concentrator.port}"
                 raise CollectorError(
-                    f"{concentrator.id}: cannot listen on {place}; free it or change the site"
+                    f"{concentrator.id}: cannot listen on {line.place}; free it or change the site"
                 ) from None
         yield simulator
     finally:
@@ -180,12 +192,16 @@ def _keep(simulator: Simulator, state_file: Path | None) -> None:
         write_state(state_file, simulator.state())
 
 
-def _check_serials(site: Site) -> None:
+def _check(site: Site) -> None:
+    """Refuse what cannot be simulated: serials that a kind of meter cannot have, and lines that are no TCP."""
     wrong = [
-        f"{concentrator.id}: serial {meter.serial!r} is not 12 digits, which a DDSY1352's number has"
+        f"{concentrator.id}: only tcp and rtu-over-tcp without TLS are simulated"
         for concentrator in site.concentrators
-        for meter in concentrator.meters
-        if not (len(meter.serial) == 12 and meter.serial.isascii() and meter.serial.isdecimal())
+        if not isinstance(concentrator.line, TcpLine) or concentrator.line.tls is not None
     ]
+    for concentrator in site.concentrators:
+        for meter in concentrator.meters:
+            if problem := face_of(meter.profile).problem_with(meter.serial):
+                wrong.append(f"{concentrator.id}: serial {meter.serial!r} {problem}")
     if wrong:
         raise BadFile(path="the site file", errors=wrong)

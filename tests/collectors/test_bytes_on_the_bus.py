@@ -120,7 +120,7 @@ def test_the_collector_asks_for_the_energy_block_in_one_request_and_decodes_it(t
 
         async with stub_concentrator(energy) as (port, requests):
             site = a_site(tmp_path, ports=[port])
-            bus = Bus(host="127.0.0.1", port=port, timeout_s=1)
+            bus = Bus.over_tcp(host="127.0.0.1", port=port, timeout_s=1)
             sweeper = Sweeper(
                 concentrator=site.concentrators[0], bus=bus, retries=0, metrics=CollectorMetrics(), now=lambda: NOON
             )
@@ -146,7 +146,7 @@ def test_the_collector_switches_by_writing_two_words_and_reads_the_state_back(
             return answer_to(request, WRITTEN if request[7] == 0x10 else "03 02" + state)
 
         async with stub_concentrator(relay) as (port, requests):
-            bus = Bus(host="127.0.0.1", port=port, timeout_s=1)
+            bus = Bus.over_tcp(host="127.0.0.1", port=port, timeout_s=1)
             switched = await _switch(bus, tmp_path, action).run()
             bus.close()
         assert [request[2:].hex() for request in requests] == [

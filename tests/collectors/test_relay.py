@@ -84,7 +84,7 @@ def _lane(site: Site, spool: Spool, port: int, now: Callable[[], datetime]) -> R
             verifier=OrderVerifier(SIGNER.public_key_hex), memory=memory, concentrators=site.concentrators
         ),
         memory=memory,
-        buses={"C1": Bus(host="127.0.0.1", port=port, timeout_s=0.1)},
+        buses={"C1": Bus.over_tcp(host="127.0.0.1", port=port, timeout_s=0.1)},
         timeout_s=0.8,
         metrics=CollectorMetrics(),
         results_wake=asyncio.Event(),

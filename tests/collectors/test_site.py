@@ -13,9 +13,9 @@ from tests.collectors.builders import SIGNER, a_site, serial_of, site_text
 
 def test_a_site_names_its_concentrators_and_their_meters(tmp_path: Path) -> None:
     site = a_site(tmp_path, ports=[5021, 5022], meters_each=2)
-    assert [(c.id, c.port, [m.unit for m in c.meters]) for c in site.concentrators] == [
-        ("C1", 5021, [1, 2]),
-        ("C2", 5022, [1, 2]),
+    assert [(c.id, c.line.place, [m.unit for m in c.meters]) for c in site.concentrators] == [
+        ("C1", "127.0.0.1:5021", [1, 2]),
+        ("C2", "127.0.0.1:5022", [1, 2]),
     ]
     assert site.concentrators[1].meters[0].supply == "S3"
     assert site.spool == tmp_path / "spool.sqlite"
@@ -37,7 +37,7 @@ def test_all_errors_of_a_site_are_reported_at_once_with_place_and_remedy(tmp_pat
         "concentrators[1].hots: is not known here",
         "concentrators[1].meters[2].unit: unit '1' is there twice",
         "concentrators[1].meters[2].supply: supply 'S1' is there twice",
-        "concentrators[2].meters[2].profile: 'acrel' is wrong; use one of acrel_ddsy1352",
+        "concentrators[2].meters[2].profile: 'acrel' is wrong; use one of abb_b23, ",
     ):
         assert error in told
     assert len(refused.value.errors) == 6

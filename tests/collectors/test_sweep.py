@@ -1,9 +1,11 @@
 """What a sweep makes of meters that answer late, wrongly, partly or not at all."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Container, Coroutine
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from collectors.metrics import CollectorMetrics
 from collectors.modbus import Bus
@@ -27,7 +29,7 @@ async def _swept(
 ) -> tuple[list[list[wire.Reading]], CollectorMetrics, list[bytes]]:
     async with stub_concentrator(answer) as (port, requests):
         site = a_site(directory, ports=[port], meters_each=meters)
-        bus, metrics = Bus(host="127.0.0.1", port=port, timeout_s=0.15), CollectorMetrics()
+        bus, metrics = Bus.over_tcp(host="127.0.0.1", port=port, timeout_s=0.15), CollectorMetrics()
         sweeper = Sweeper(
             concentrator=site.concentrators[0], bus=bus, retries=retries, metrics=metrics, now=lambda: NOON
         )
@@ -67,11 +69,11 @@ def test_a_meter_that_failed_twice_rests_and_is_read_again_once_it_answers(tmp_p
     async def scene() -> tuple[int, list[str]]:
         async with stub_concentrator(answer) as (port, requests):
             site = a_site(tmp_path, ports=[port], meters_each=2)
-            bus = Bus(host="127.0.0.1", port=port, timeout_s=0.1)
+            bus = Bus.over_tcp(host="127.0.0.1", port=port, timeout_s=0.1)
             sweeper = Sweeper(
                 concentrator=site.concentrators[0], bus=bus, retries=0, metrics=CollectorMetrics(), now=lambda: NOON
             )
-            for _ in range(11):
+            for _ in range(14):
                 await sweeper.sweep()
             asked = sum(_unit(request) == 2 for request in requests)
             dead.clear()
@@ -86,12 +88,12 @@ def test_a_meter_that_failed_twice_rests_and_is_read_again_once_it_answers(tmp_p
 
 def test_a_final_sweep_asks_resting_meters_too(tmp_path: Path) -> None:
     async def scene() -> int:
-        async def nothing(_: bytes) -> None:
-            return None
+        async def answer(request: bytes) -> bytes | None:
+            return None if _unit(request) == 2 else await _answers(request)
 
-        async with stub_concentrator(nothing) as (port, requests):
-            site = a_site(tmp_path, ports=[port])
-            bus = Bus(host="127.0.0.1", port=port, timeout_s=0.05)
+        async with stub_concentrator(answer) as (port, requests):
+            site = a_site(tmp_path, ports=[port], meters_each=2)
+            bus = Bus.over_tcp(host="127.0.0.1", port=port, timeout_s=0.05)
             sweeper = Sweeper(
                 concentrator=site.concentrators[0], bus=bus, retries=0, metrics=CollectorMetrics(), now=lambda: NOON
             )
@@ -99,9 +101,64 @@ def test_a_final_sweep_asks_resting_meters_too(tmp_path: Path) -> None:
                 await sweeper.sweep()
             await sweeper.sweep(all_meters=True)
             bus.close()
-            return len(requests)
+            return sum(_unit(request) == 2 for request in requests)
 
     assert _run(scene()) == 3
+
+
+@pytest.mark.parametrize("retries", [0, 3])
+def test_one_dead_meter_among_thirty_costs_less_than_one_time_out_in_ten_sweeps(tmp_path: Path, retries: int) -> None:
+    async def answer(request: bytes) -> bytes | None:
+        return None if _unit(request) == 7 else await _answers(request)
+
+    async def scene() -> tuple[int, int, int]:
+        async with stub_concentrator(answer) as (port, requests):
+            site = a_site(tmp_path, ports=[port], meters_each=30)
+            bus = Bus.over_tcp(host="127.0.0.1", port=port, timeout_s=0.03)
+            sweeper = Sweeper(
+                concentrator=site.concentrators[0],
+                bus=bus,
+                retries=retries,
+                metrics=CollectorMetrics(),
+                now=lambda: NOON,
+            )
+            for _ in range(2):
+                await sweeper.sweep()
+            first = sum(_unit(request) == 7 for request in requests)
+            readings = sum([len(await sweeper.sweep()) for _ in range(130)])
+            bus.close()
+            return first, sum(_unit(request) == 7 for request in requests) - first, readings
+
+    first, later, readings = _run(scene())
+    assert first == retries + 2  # once with its retries, once more without
+    assert later == 130 // 13
+    assert readings == 130 * 29
+
+
+def test_when_a_whole_bus_was_away_one_answer_wakes_all_its_meters(tmp_path: Path) -> None:
+    away = [True]
+
+    async def answer(request: bytes) -> bytes | None:
+        return None if away else await _answers(request)
+
+    async def scene() -> tuple[list[int], int, int]:
+        async with stub_concentrator(answer) as (port, requests):
+            site = a_site(tmp_path, ports=[port], meters_each=4)
+            bus = Bus.over_tcp(host="127.0.0.1", port=port, timeout_s=0.03)
+            sweeper = Sweeper(
+                concentrator=site.concentrators[0], bus=bus, retries=0, metrics=CollectorMetrics(), now=lambda: NOON
+            )
+            asked = []
+            for _ in range(5):
+                before = len(requests)
+                await sweeper.sweep()
+                asked.append(len(requests) - before)
+            away.clear()
+            first, second = len(await sweeper.sweep()), len(await sweeper.sweep())
+            bus.close()
+            return asked, first, second
+
+    assert _run(scene()) == ([4, 4, 1, 1, 1], 1, 4)
 
 
 def test_an_answer_of_another_unit_or_request_is_refused(tmp_path: Path) -> None:
@@ -131,7 +188,7 @@ def test_a_clock_outside_the_wires_calendar_is_a_gap_and_the_collector_lives(tmp
     async def scene() -> CollectorMetrics:
         async with stub_concentrator(_answers) as (port, _):
             site = a_site(tmp_path, ports=[port])
-            bus, metrics = Bus(host="127.0.0.1", port=port, timeout_s=0.2), CollectorMetrics()
+            bus, metrics = Bus.over_tcp(host="127.0.0.1", port=port, timeout_s=0.2), CollectorMetrics()
             sweeper = Sweeper(
                 concentrator=site.concentrators[0],
                 bus=bus,
@@ -158,19 +215,47 @@ def test_a_late_answer_is_not_taken_for_the_next_ones(tmp_path: Path) -> None:
     assert (reading.register.meter, reading.register.import_milliwh) == (serial_of(2), 20_000)
 
 
-def test_one_address_that_a_meter_lacks_does_not_lose_the_others(tmp_path: Path) -> None:
+def _a_meter_of(addresses: Container[int], *, words_at_once: int = 125) -> tuple[Answering, list[tuple[int, int]]]:
+    """Answer for a meter that has these addresses only, each word showing its own address."""
+    asked: list[tuple[int, int]] = []
+
     async def answer(request: bytes) -> bytes:
         address, count = int.from_bytes(request[8:10], "big"), int.from_bytes(request[10:12], "big")
-        if address <= 8 < address + count:
+        asked.append((address, count))
+        if count > words_at_once or not all(word in addresses for word in range(address, address + count)):
             return answer_to(request, "83 02")
-        return answer_to(request, "03 04 0000 0064")
+        return answer_to(
+            request, f"03 {2 * count:02x} " + "".join(f"{w:04x}" for w in range(address, address + count))
+        )
 
-    swept, _, requests = _run(_swept(tmp_path, answer, meters=1))
-    (reading,) = swept[0]
-    assert reading.register is not None
-    assert reading.register.import_milliwh == 1_000_000
-    assert reading.register.raw == "00000064" * 4
-    assert len(requests) == 6
+    return answer, asked
+
+
+def test_one_address_that_a_meter_lacks_does_not_lose_the_others_and_is_asked_for_no_more(tmp_path: Path) -> None:
+    answer, asked = _a_meter_of(range(8))
+    swept, _, _ = _run(_swept(tmp_path, answer, meters=1, sweeps=3))
+    for ((reading,),) in zip(swept, strict=True):
+        assert reading.register is not None
+        assert reading.register.import_milliwh == 0x0000_0001 * 10_000
+        assert reading.register.raw == "00000001000200030004000500060007"
+    assert asked[-2:] == [(0, 8), (0, 8)]
+    assert (8, 2) in asked
+
+
+def test_a_meter_that_gives_less_at_once_than_its_profile_says_is_asked_for_less_from_then_on(tmp_path: Path) -> None:
+    answer, asked = _a_meter_of(range(10), words_at_once=6)
+    swept, _, _ = _run(_swept(tmp_path, answer, meters=1, sweeps=2))
+    assert [readings[0].register.raw for readings in swept if readings[0].register] == [
+        "".join(f"{word:04x}" for word in range(10))
+    ] * 2
+    assert asked == [(0, 10), (0, 4), (4, 6), (0, 4), (4, 6)]
+
+
+def test_a_meter_without_its_total_is_a_gap_whatever_else_it_has(tmp_path: Path) -> None:
+    answer, _ = _a_meter_of(range(2, 10))
+    swept, metrics, _ = _run(_swept(tmp_path, answer, meters=1))
+    assert swept == [[]]
+    assert _failures(metrics, "illegal-address") == 1
 
 
 def test_a_busy_meter_is_asked_again_after_a_pause(tmp_path: Path) -> None:
@@ -189,7 +274,7 @@ def test_a_concentrator_that_is_away_costs_one_attempt_and_no_meter_its_turn_lat
     async def scene() -> tuple[float, list[str]]:
         port = free_port()
         site = a_site(tmp_path, ports=[port], meters_each=3)
-        bus, metrics = Bus(host="127.0.0.1", port=port, timeout_s=0.2), CollectorMetrics()
+        bus, metrics = Bus.over_tcp(host="127.0.0.1", port=port, timeout_s=0.2), CollectorMetrics()
         sweeper = Sweeper(concentrator=site.concentrators[0], bus=bus, retries=0, metrics=metrics, now=lambda: NOON)
         for _ in range(3):
             assert await sweeper.sweep() == []
@@ -220,7 +305,7 @@ def test_a_relay_order_with_its_read_back_goes_before_the_next_poll_request(tmp_
 
         async with stub_concentrator(slowly) as (port, requests):
             site = a_site(tmp_path, ports=[port], meters_each=3)
-            bus = Bus(host="127.0.0.1", port=port, timeout_s=1)
+            bus = Bus.over_tcp(host="127.0.0.1", port=port, timeout_s=1)
             sweeper = Sweeper(
                 concentrator=site.concentrators[0], bus=bus, retries=0, metrics=CollectorMetrics(), now=lambda: NOON
             )

@@ -116,7 +116,7 @@ def test_grafana_finds_its_source_and_its_dashboards() -> None:
 
 def test_the_example_site_is_read_by_the_collector_and_names_the_simulator() -> None:
     site = read_site(REPOSITORY / "deploy/site.example.toml")
-    assert {concentrator.host for concentrator in site.concentrators} == {"simulate"}
+    assert {concentrator.line.place for concentrator in site.concentrators} == {"simulate:5020"}
 
 
 def test_the_image_carries_every_package() -> None:
