@@ -197,4 +197,4 @@ def test_another_site_file_is_not_overwritten_unless_asked_and_nothing_is_booked
         _import(office, file, sites=tmp_path)
     assert _head(office) == before
     _import(office, file, sites=tmp_path, replace=True)
-    assert read_site(tmp_path / "edge-1.toml").concentrators[0].host == "10.0.0.1"
+    assert read_site(tmp_path / "edge-1.toml").concentrators[0].line.place.startswith("10.0.0.1:")
