@@ -13,7 +13,7 @@ from psycopg.rows import tuple_row
 from ledger.domain.billed import BilledHistory, Underivable
 from ledger.domain.event import Fact
 from ledger.domain.snapshot import Price, PricingSnapshot
-from ledger.rating.lines import Counters
+from ledger.rating.lines import FRESH, Counters
 from ledger.store.log import read_control_log
 from ledger.store.mapper import fact_of
 from ledger.values.identity import meter_stream
@@ -47,11 +47,12 @@ def refolded(connection: Connection[Any], *, supply: str, upto: int) -> Refolded
     try:
         for version, position, fact in _stream(connection, supply, upto=upto):
             if position == upto:
-                result.before = history.counters(prices)
+                occupancy = getattr(fact, "occupancy", history.occupancy)
+                result.before = history.counters(prices).get(occupancy, FRESH)
                 earlier = _amounts(history)
             history.take(version, fact)
             result.events += 1
-        result.after = history.counters(prices)
+        result.after = history.counters(prices).get(history.occupancy, FRESH)
     except Underivable as error:
         result.underivable = str(error)
     changed = {name: amount - earlier.get(name, 0) for name, amount in _amounts(history).items()}

@@ -13,7 +13,9 @@ from typing import NamedTuple
 from uuid import UUID
 
 from ledger.domain.event import Fact
-from ledger.domain.meter import UsageCorrected, UsageDebited
+from ledger.domain.meter import MeterState, UsageCorrected, UsageDebited
+from ledger.domain.meter_life import OccupancyCorrected
+from ledger.domain.occupancy import Share, shares
 from ledger.domain.snapshot import Price
 from ledger.rating.lines import FRESH, Atom, Counters
 from ledger.rating.rate import CompiledTariff, rate
@@ -45,9 +47,18 @@ class Figure(NamedTuple):
     quality: str
 
 
-class Step(NamedTuple):
-    """Atoms of one billing period that one tariff version prices."""
+class Part(NamedTuple):
+    """From an instant on, a span belongs to an occupancy, and its account pays."""
 
+    starts: datetime
+    occupancy: int
+    account: str
+
+
+class Step(NamedTuple):
+    """Atoms of one billing period and one occupancy that one tariff version prices."""
+
+    part: Part
     tariff: CompiledTariff
     period: str
     atoms: list[Atom]
@@ -55,44 +66,58 @@ class Step(NamedTuple):
 
 @dataclass(slots=True)
 class BilledSpan:
-    """A debit as it stands: where it is in the stream, its figures (the newest holds), and what it comes to.
+    """A reading's usage as it stands: where it is in the stream, its figures (the newest holds), what it comes to.
 
-    `amounts` and `after`, the counters after it, are worked out when they are asked for.
+    `parts` are the occupancies that it lies in. `amounts` and `after`, each occupancy's counters after it, are worked
+    out when they are asked for. `opening_milliwh` is its register at its start, None for an interval.
     """
 
     version: int
     reading: UUID
-    account: str
     start: datetime
     end: datetime
     figures: list[Figure]
+    parts: tuple[Part, ...]
+    opening_milliwh: int | None = None
     amounts: Mapping[Item, int] = field(default_factory=dict)
-    after: Counters = FRESH
-    _steps: tuple[Sequence[Price], Figure, list[Step]] | None = None
+    after: Mapping[int, Counters] = field(default_factory=dict)
+    _steps: tuple[Sequence[Price], Figure, tuple[Part, ...], list[Step]] | None = None
 
     def steps(self, prices: Sequence[Price]) -> list[Step]:
-        """Return the atoms to be rated, by tariff and billing period; remembered, for only a figure changes them."""
-        if self._steps is None or self._steps[0] is not prices or self._steps[1] is not self.figure:
-            self._steps = prices, self.figure, _steps(prices, self)
-        return self._steps[2]
+        """Return the atoms to be rated; remembered, for only another figure or another occupant changes them."""
+        known = self._steps
+        if known is None or known[0] is not prices or known[1] is not self.figure or known[2] is not self.parts:
+            self._steps = known = prices, self.figure, self.parts, _steps(prices, self)
+        return known[3]
+
+    def shares(self) -> list[Share]:
+        """Return what each occupancy used of it."""
+        bounds = [(part.starts, number) for number, part in enumerate(self.parts)]
+        return shares(bounds, start=self.start, end=self.end, energy_milliwh=self.figure.energy_milliwh)
 
     @property
     def figure(self) -> Figure:
         """The figure in force."""
         return self.figures[-1]
 
+    @property
+    def account(self) -> str:
+        """Who pays for it, or for its beginning."""
+        return self.parts[0].account
+
 
 @dataclass(slots=True)
 class BilledHistory:
-    """The debits of a meter stream from `first_version` on, where the counters were `before`.
+    """The debits of a meter stream from `first_version` on, where each occupancy's counters were `before`.
 
     It may begin in the middle: then no correction in it, or after it, may reach further back. `version` is the newest
-    event taken in.
+    event taken in, `occupancy` the number of the current one there.
     """
 
-    before: Counters = FRESH
+    before: Mapping[int, Counters] = field(default_factory=dict)
     first_version: int = 1
     version: int = 0
+    occupancy: int = 0
     spans: list[BilledSpan] = field(default_factory=list)
     _numbers: dict[UUID, int] = field(default_factory=dict)
     # Spans rated so far, and those among them whose figure was replaced since.
@@ -106,14 +131,84 @@ class BilledHistory:
         self.version = version
         if version < self.first_version:
             return
+        self.occupancy = getattr(fact, "state", MeterState()).occupancy
         if isinstance(fact, UsageDebited):
-            self._numbers[fact.reading] = len(self.spans)
-            figures = [Figure(fact.usage_milliwh, fact.quality)]
-            self.spans.append(
-                BilledSpan(version, fact.reading, fact.account, fact.started_at, fact.ended_at, figures)
-            )
+            self._take_debit(version, fact)
         elif isinstance(fact, UsageCorrected) and fact.debit_version >= self.first_version:
             self.replace(self._numbers[fact.reading], Figure(fact.usage_milliwh, fact.quality))
+        elif isinstance(fact, OccupancyCorrected):
+            part = Part(fact.occupied_from, fact.occupancy, fact.account)
+            self.rebook(part, cut_milliwh=fact.cut_milliwh)
+
+    def _take_debit(self, version: int, fact: UsageDebited) -> None:
+        """Take in a debit; several that bill one reading, because occupancies cut it, are one span."""
+        part = Part(fact.started_at, fact.occupancy, fact.account)
+        number = self._numbers.get(fact.reading)
+        if number is not None and fact.occupancy > self.spans[number].parts[-1].occupancy:
+            span = self.spans[number]
+            span.end, span.parts = fact.ended_at, (*span.parts, part)
+            span.figures = [Figure(span.figure.energy_milliwh + fact.usage_milliwh, fact.quality)]
+            self._mark(number)
+            return
+        self._numbers[fact.reading] = len(self.spans)
+        figures = [Figure(fact.usage_milliwh, fact.quality)]
+        self.spans.append(
+            BilledSpan(
+                version,
+                fact.reading,
+                fact.started_at,
+                fact.ended_at,
+                figures,
+                (part,),
+                fact.opening_milliwh,
+            )
+        )
+
+    def first_beyond(self, instant: datetime) -> int | None:
+        """Return the number of the first span in the stream that reaches beyond an instant; None where none does."""
+        return next((number for number, span in enumerate(self.spans) if span.end > instant), None)
+
+    def rebook(self, part: Part, *, cut_milliwh: int | None) -> int:
+        """Let an occupancy have what was billed from its beginning on, and return that energy.
+
+        `cut_milliwh` is what the span that straddles the instant used before it, where that was read; else it is
+        apportioned.
+        """
+        moved_milliwh, number = 0, 0
+        while number < len(self.spans):
+            span = self.spans[number]
+            if span.end > part.starts and span.parts[-1].occupancy < part.occupancy:
+                if span.start < part.starts and cut_milliwh is not None and span.opening_milliwh is not None:
+                    self._cut(number, part.starts, cut_milliwh)
+                    continue
+                before = [row for row in span.parts if row.starts < part.starts]
+                begins = part._replace(starts=max(span.start, part.starts))
+                span.parts = (*before, begins)
+                moved_milliwh += sum(
+                    share.energy_milliwh for share in span.shares() if span.parts[share.occupancy] is begins
+                )
+                self._mark(number)
+            number += 1
+        return moved_milliwh
+
+    def _cut(self, number: int, instant: datetime, cut_milliwh: int) -> None:
+        """Make two spans of one whose register was read in its midst."""
+        span = self.spans[number]
+        figure = span.figure
+        opening = span.opening_milliwh or 0
+        rest = BilledSpan(
+            span.version,
+            span.reading,
+            instant,
+            span.end,
+            [Figure(figure.energy_milliwh - cut_milliwh, figure.quality)],
+            (span.parts[-1],),
+            opening + cut_milliwh,
+        )
+        span.end, span.figures = instant, [Figure(cut_milliwh, figure.quality)]
+        self.spans.insert(number + 1, rest)
+        self._numbers = {row.reading: index for index, row in enumerate(self.spans)}
+        self._known = min(self._known, number)
 
     def knows(self, reading: UUID) -> bool:
         """Tell whether all is here that there is to know of a reading."""
@@ -126,15 +221,18 @@ class BilledHistory:
     def replace(self, number: int, figure: Figure) -> None:
         """Put another figure in force; what follows from it is worked out when it is asked for."""
         self.spans[number].figures.append(figure)
+        self._mark(number)
+
+    def _mark(self, number: int) -> None:
         if number < self._known:
             self._replaced.add(number)
 
-    def counters_before(self, number: int) -> Counters:
-        """Return the counters before a span, as last worked out."""
+    def counters_before(self, number: int) -> Mapping[int, Counters]:
+        """Return each occupancy's counters before a span, as last worked out."""
         return self.spans[number - 1].after if number else self.before
 
-    def counters(self, prices: Sequence[Price]) -> Counters:
-        """Rate what is not rated yet, and return the counters after all of it; raises Underivable."""
+    def counters(self, prices: Sequence[Price]) -> Mapping[int, Counters]:
+        """Rate what is not rated yet, and return each occupancy's counters after all of it; raises Underivable."""
         self.rerate(prices)
         return self.counters_before(len(self.spans))
 
@@ -161,15 +259,18 @@ class BilledHistory:
         return done
 
 
-def _rated(prices: Sequence[Price], counters: Counters, span: BilledSpan) -> tuple[dict[Item, int], Counters]:
-    """Rate a span by the tariffs that were in force; the amounts are told apart by billing period."""
+def _rated(
+    prices: Sequence[Price], before: Mapping[int, Counters], span: BilledSpan
+) -> tuple[dict[Item, int], Mapping[int, Counters]]:
+    """Rate a span by the tariffs that were in force; the amounts are told apart by occupant and billing period."""
     amounts: dict[Item, int] = {}
-    for tariff, period, atoms in span.steps(prices):
-        rated = rate(tariff, counters, atoms)
-        counters = rated.counters
+    after = dict(before)
+    for part, tariff, period, atoms in span.steps(prices):
+        rated = rate(tariff, after.get(part.occupancy, FRESH), atoms)
+        after[part.occupancy] = rated.counters
         for line in rated.lines:
             item = Item(
-                span.account,
+                part.account,
                 period,
                 line.component,
                 line.tariff,
@@ -179,30 +280,35 @@ def _rated(prices: Sequence[Price], counters: Counters, span: BilledSpan) -> tup
                 line.at_payment,
             )
             amounts[item] = amounts.get(item, 0) + line.amount_micros
-    return amounts, counters
+    return amounts, after
 
 
 def _steps(prices: Sequence[Price], span: BilledSpan) -> list[Step]:
-    first = bisect_right(prices, span.start, key=lambda price: price.starts) - 1
-    last = max(bisect_left(prices, span.end, key=lambda price: price.starts), first + 1)
+    return [step for share in span.shares() for step in _steps_of(prices, span.parts[share.occupancy], share)]
+
+
+def _steps_of(prices: Sequence[Price], part: Part, share: Share) -> list[Step]:
+    first = bisect_right(prices, share.start, key=lambda price: price.starts) - 1
+    last = max(bisect_left(prices, share.end, key=lambda price: price.starts), first + 1)
     tariffs = [price.tariff for price in prices[first:last] if price.tariff is not None] if first >= 0 else []
     if first < 0 or len(tariffs) < last - first:
-        raise Underivable(f"no tariff is in force now for all of {span.start.isoformat()} to {span.end.isoformat()}")
+        raise Underivable(
+            f"no tariff is in force now for all of {share.start.isoformat()} to {share.end.isoformat()}"
+        )
     rules = [Rule(price.starts, tariff.days) for price, tariff in zip(prices[first:last], tariffs, strict=True)]
-    energy = span.figure.energy_milliwh
-    atoms = segment_by(rules, start=span.start, end=span.end, energy_milliwh=energy)
+    atoms = segment_by(rules, start=share.start, end=share.end, energy_milliwh=share.energy_milliwh)
     return [
-        Step(tariffs[number], period, [atom for _, atom in group])
+        Step(part, tariffs[number], period, [atom for _, atom in group])
         for (number, period), group in groupby(atoms, key=lambda pair: (pair[0], pair[1].period))
     ]
 
 
 def folded_counters(events: Iterable[tuple[int, Fact]], prices: Sequence[Price]) -> Counters:
-    """Return the counters that a meter stream's events lead to, by its evidence alone, from the first (design I6).
+    """Return the current occupancy's counters, from a meter stream's evidence alone, from its first event (I6).
 
     `events` are (version, fact) in order, `prices` those of the supply point; raises Underivable.
     """
     history = BilledHistory()
     for version, fact in events:
         history.take(version, fact)
-    return history.counters(prices)
+    return history.counters(prices).get(history.occupancy, FRESH)

@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-import msgspec
-
-from ledger.domain import intervals
+from ledger.domain import intervals, occupancy
 from ledger.domain.billed import BilledHistory, BilledSpan, Figure, Item, Underivable
 from ledger.domain.judging import Bad
 from ledger.domain.meter import Difference, MeterState, Source, UsageCorrected
 from ledger.domain.postings import correction_postings
 from ledger.domain.snapshot import Price
+from ledger.rating.lines import FRESH
 from ledger.wire import IntervalReading
 
 # Better is higher.
@@ -110,7 +109,7 @@ class Correcting:
             derived = history.counters(self.prices)
         except Underivable as error:
             return self._underivable(str(error))
-        if derived != self.state.counters:
+        if not occupancy.agrees(self.state, derived):
             return self._underivable("the counters kept are not those that the debits lead to by today's prices")
         replaced = history.spans[number].figure
         history.replace(number, Figure(self.reading.import_milliwh, self.reading.quality))
@@ -129,6 +128,7 @@ class Correcting:
     ) -> UsageCorrected:
         span, reading = history.spans[number], self.reading
         lines = differences(rated)
+        usages = _usages(span, replaced, reading.import_milliwh)
         return UsageCorrected(
             supply=self.supply,
             account=span.account,
@@ -143,15 +143,34 @@ class Correcting:
             quality=reading.quality,
             profile=reading.profile,
             raw=reading.raw,
-            before=history.counters_before(number),
+            before=history.counters_before(number).get(span.parts[0].occupancy, FRESH),
             rerated=len(rated),
             lines=lines,
             amount_micros=sum(line.amount_micros for line in lines),
             postings=correction_postings(lines),
             source=self.source,
-            state=msgspec.structs.replace(self.state, counters=history.counters(self.prices)),
+            state=occupancy.with_counters(
+                self.state,
+                {**occupancy.kept(self.state), **history.counters(self.prices)},
+                occupancy=self.state.occupancy,
+                account=self.state.account,
+            ),
             recorded_at=self.recorded_at,
+            usages=usages,
         )
+
+
+def _usages(span: BilledSpan, replaced: Figure, now_milliwh: int) -> tuple[tuple[str, int], ...]:
+    """Return the milliwatt-hours that each account has more; nothing where the span has one occupancy only."""
+    if len(span.parts) == 1:
+        return ()
+    changes: dict[str, int] = {}
+    bounds = [(part.starts, number) for number, part in enumerate(span.parts)]
+    for sign, energy in ((-1, replaced.energy_milliwh), (1, now_milliwh)):
+        for share in occupancy.shares(bounds, start=span.start, end=span.end, energy_milliwh=energy):
+            account = span.parts[share.occupancy].account
+            changes[account] = changes.get(account, 0) + sign * share.energy_milliwh
+    return tuple(sorted(changes.items()))
 
 
 def differences(rated: Sequence[tuple[BilledSpan, Mapping[Item, int]]]) -> list[Difference]:

@@ -14,7 +14,15 @@ from ledger.rating.lines import Counters, Line
 from ledger.wire import Instant
 
 HoldReason = Literal[
-    "backwards", "leap", "in-the-future", "out-of-range", "conflicting", "overlapping", "unoccupied", "no-terms"
+    "backwards",
+    "leap",
+    "in-the-future",
+    "out-of-range",
+    "conflicting",
+    "overlapping",
+    "unoccupied",
+    "no-terms",
+    "crossed-meter",
 ]
 
 
@@ -28,10 +36,12 @@ class Source(msgspec.Struct, frozen=True, gc=False):
     sequence: int
 
 
-class Episode(msgspec.Struct, frozen=True, gc=False):
+class Episode(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """An open run of bad readings of a register: why, and the worst of them (design I8).
 
     `allowance_milliwh` is what a leap's episode lets pass at most, however long it lasts; −1 where it is no leap.
+    `is_dismissed`: an operator dismissed its reading. It goes on limiting what may pass until a reading is billed,
+    for a wrong register that stays must not become believable by being dismissed.
     """
 
     reason: str
@@ -39,6 +49,14 @@ class Episode(msgspec.Struct, frozen=True, gc=False):
     opened_at: Instant
     register_milliwh: int
     allowance_milliwh: int
+    is_dismissed: bool = False
+
+
+class Former(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The counters of an occupancy that is over, for its late usage; `occupancy` is its number from 0."""
+
+    occupancy: int
+    counters: Counters
 
 
 class MeterState(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -46,6 +64,10 @@ class MeterState(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
     `billed_to` and `register_milliwh` are the last good reading's time and value; `covered` are the half-open
     spans of intervals billed so far, merged, as epoch seconds; `account` owns the counters.
+
+    `supply_version` is how far the Supply stream is taken in. `occupancy` is the number, from 0, of the one that owns
+    the counters; `former` are the counters of the last few before it. `read_back` is a serial that the meter gave
+    which is not its own, empty where there is no such doubt.
     """
 
     meter: str = ""
@@ -55,13 +77,18 @@ class MeterState(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     counters: Counters = Counters()
     covered: tuple[tuple[int, int], ...] = ()
     episode: Episode | None = None
+    supply_version: int = 0
+    occupancy: int = 0
+    former: tuple[Former, ...] = ()
+    read_back: str = ""
 
 
 @fact_type("meter.usage-debited/1")
 class UsageDebited(Fact, frozen=True, kw_only=True):
     """Usage of a span, priced and charged to the account that occupied the supply point then (evidence: design I6).
 
-    Energies are milliwatt-hours, amounts micro-units. Registers are None where the meter gives intervals.
+    Energies are milliwatt-hours, amounts micro-units. Registers are None where the meter gives intervals; behind
+    transformers they count `multiplier` times the meter's own. `occupancy` is the number, from 0, of the occupancy.
     """
 
     supply: str
@@ -82,6 +109,8 @@ class UsageDebited(Fact, frozen=True, kw_only=True):
     postings: list[Posting]
     source: Source
     state: MeterState
+    occupancy: int = 0
+    multiplier: str = "1"
 
 
 @fact_type("meter.reading-held/1")
@@ -90,6 +119,8 @@ class ReadingHeld(Fact, frozen=True, kw_only=True):
 
     The first of a run opens an episode; later ones of the same run are counted, not recorded. One that is worse
     (the first leap, or a lesser leap that waiting would make believable) is recorded and takes the episode over.
+    `import_milliwh` is the register or the interval's energy as it was given, `started_at` the interval's start:
+    what an operator needs to release it.
     """
 
     supply: str
@@ -104,6 +135,8 @@ class ReadingHeld(Fact, frozen=True, kw_only=True):
     raw: str
     source: Source
     state: MeterState
+    import_milliwh: int | None = None
+    started_at: Instant | None = None
 
 
 class Difference(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -133,6 +166,7 @@ class UsageCorrected(Fact, frozen=True, kw_only=True):
     `replaced_milliwh` and `replaced_quality` are the figure that held until now. From that debit on, `rerated` debits
     were rated again in the order in which they were billed, starting from the counters `before`; `lines` are the
     differences that came of it, with the billing periods that they belong to. `state` is the full state after.
+    `usages` are the milliwatt-hours that each account has more, where the interval lies in several occupancies.
     """
 
     supply: str
@@ -155,3 +189,4 @@ class UsageCorrected(Fact, frozen=True, kw_only=True):
     postings: list[Posting]
     source: Source
     state: MeterState
+    usages: tuple[tuple[str, int], ...] = ()

@@ -4,8 +4,9 @@ The stream is read from its end, no further than is needed: every correction kee
 it corrects, so that a history may begin there, as long as no later correction reaches further back.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,8 +15,10 @@ from psycopg.rows import tuple_row
 
 from ledger.domain.billed import BilledHistory
 from ledger.domain.event import Fact
-from ledger.domain.meter import UsageCorrected, UsageDebited
-from ledger.rating.lines import FRESH, Counters
+from ledger.domain.meter import MeterState, UsageCorrected, UsageDebited
+from ledger.domain.meter_life import OccupancyCorrected
+from ledger.domain.occupancy import kept
+from ledger.rating.lines import Counters
 from ledger.store.mapper import fact_of
 
 Versioned = tuple[int, Fact]
@@ -28,13 +31,20 @@ WHERE originator_id = %s AND originator_version < %s ORDER BY originator_version
 
 
 def read_history(
-    connection: Connection[Any], *, stream: UUID, version: int, newest: Sequence[Versioned], readings: Iterable[UUID]
+    connection: Connection[Any],
+    *,
+    stream: UUID,
+    version: int,
+    newest: Sequence[Versioned],
+    readings: Iterable[UUID],
+    beyond: datetime | None = None,
 ) -> BilledHistory:
     """Return the debits of a meter stream, back to those of the readings, or all where one is not among them.
 
-    `version` is the newest stored event that is to be read, `newest` are the events that follow it.
+    `version` is the newest stored event that is to be read, `newest` are the events that follow it. With `beyond`, a
+    register's debits are returned from the first on that reaches beyond that instant.
     """
-    looking = _Looking(set(readings))
+    looking = _Looking(set(readings), beyond)
     taken: list[Versioned] = []
     for event in _backwards(connection, stream=stream, version=version, newest=newest):
         taken.append(event)
@@ -69,28 +79,46 @@ class _Looking:
     """
 
     wanted: set[UUID]
+    beyond: datetime | None = None
     found: int | None = None
+    last: UUID | None = None
+    is_passed: bool = False
+    is_whole: bool = False
     reach: int | None = None
-    starts: dict[int, Counters] = field(default_factory=dict)
+    starts: dict[int, Mapping[int, Counters]] = field(default_factory=dict)
 
     def pass_over(self, version: int, fact: Fact) -> None:
         """Note the next event on the way back."""
+        # An interval may lie in two occupancies, and is two debits then.
+        self.is_whole |= self.beyond is None and getattr(fact, "state", MeterState()).occupancy > 0
         if isinstance(fact, UsageCorrected):
-            self._may_begin(fact.debit_version, fact.before)
-            self.reach = fact.debit_version if self.reach is None else min(self.reach, fact.debit_version)
+            if not fact.state.occupancy:
+                self._may_begin(fact.debit_version, {0: fact.before})
+            self._reaches(fact.debit_version)
+        elif isinstance(fact, OccupancyCorrected):
+            self._reaches(fact.debit_version)
         elif isinstance(fact, UsageDebited):
-            self._may_begin(version, fact.before)
-            if fact.reading in self.wanted:
-                self.wanted.discard(fact.reading)
-                self.found = version
+            self._pass_debit(version, fact)
 
-    def _may_begin(self, version: int, before: Counters) -> None:
+    def _pass_debit(self, version: int, fact: UsageDebited) -> None:
+        self._may_begin(version, {**kept(fact.state), fact.occupancy: fact.before})
+        if self.beyond is not None and fact.ended_at <= self.beyond and fact.reading != self.last:
+            # A register's debits ascend in time: what came before this one does not reach beyond either.
+            self.is_passed = True
+        if fact.reading in self.wanted or (self.beyond is not None and not self.is_passed):
+            self.wanted.discard(fact.reading)
+            self.found, self.last = version, fact.reading
+
+    def _reaches(self, version: int) -> None:
+        self.reach = version if self.reach is None else min(self.reach, version)
+
+    def _may_begin(self, version: int, before: Mapping[int, Counters]) -> None:
         if self.reach is None or version <= self.reach:
             self.starts.setdefault(version, before)
 
     def _start(self) -> int | None:
         """Return the latest debit at which a history may begin that holds all readings; None where none is known."""
-        if self.wanted or self.found is None:
+        if self.is_whole or self.wanted or self.found is None or (self.beyond is not None and not self.is_passed):
             return None
         return max((version for version in self.starts if version <= self.found), default=None)
 
@@ -104,4 +132,4 @@ class _Looking:
         start = self._start()
         if start is None:
             return BilledHistory()
-        return BilledHistory(before=self.starts.get(start, FRESH), first_version=start)
+        return BilledHistory(before=self.starts.get(start, {}), first_version=start)

@@ -1,0 +1,96 @@
+"""Whose counters: blocks, allowances and minimums belong to an occupancy, and so do its counters (pure).
+
+The current occupancy's are the state's own; those of the last few before it are kept for late usage. An older one's
+are worked out from the stream again, where they are ever needed.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+import msgspec
+
+from ledger.domain.meter import Former, MeterState
+from ledger.domain.supply import Supply
+from ledger.rating.lines import FRESH, Counters
+
+# A room that changes hands every few weeks, whose files come in a month late.
+FORMERS_KEPT = 4
+
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class Share(NamedTuple):
+    """What an occupancy used of a span."""
+
+    occupancy: int
+    start: datetime
+    end: datetime
+    energy_milliwh: int
+
+
+def counters_of(state: MeterState, occupancy: int) -> Counters | None:
+    """Return an occupancy's counters; None where they are not kept any more."""
+    if occupancy == state.occupancy:
+        return state.counters
+    if occupancy > state.occupancy:
+        return FRESH
+    return next((row.counters for row in state.former if row.occupancy == occupancy), None)
+
+
+def kept(state: MeterState) -> dict[int, Counters]:
+    """Return every occupancy's counters that the state holds."""
+    return {**{row.occupancy: row.counters for row in state.former}, state.occupancy: state.counters}
+
+
+def agrees(state: MeterState, derived: Mapping[int, Counters]) -> bool:
+    """Tell whether counters worked out anew are those that the state holds."""
+    return all(derived.get(number, FRESH) == counters for number, counters in kept(state).items())
+
+
+def with_counters(state: MeterState, counters: Mapping[int, Counters], *, occupancy: int, account: str) -> MeterState:
+    """Return the state with an occupancy as the current one, and these counters of it and of the last before it."""
+    former = [Former(number, counters[number]) for number in sorted(counters) if number < occupancy]
+    return msgspec.structs.replace(
+        state,
+        account=account,
+        occupancy=occupancy,
+        counters=counters.get(occupancy, FRESH),
+        former=tuple(former[-FORMERS_KEPT:]),
+    )
+
+
+def energy_until(instant: datetime, *, start: datetime, end: datetime, energy_milliwh: int) -> int:
+    """Apportion the energy of a span up to an instant in it, as `segment` does: the floor of the linear share."""
+    length = (end - start) // _MICROSECOND
+    return energy_milliwh * ((instant - start) // _MICROSECOND) // length if length else energy_milliwh
+
+
+def shares(
+    bounds: Sequence[tuple[datetime, int]], *, start: datetime, end: datetime, energy_milliwh: int
+) -> list[Share]:
+    """Cut the usage of [start, end) where occupancies begin, conserving every milliwatt-hour.
+
+    `bounds` are (from when, number), ascending; the first one counts from the start at the latest. An occupancy of
+    which the span holds no energy is left out; where there is none at all, the first has the whole span.
+    """
+    number = bounds[0][1]
+    inside = [(begins, later) for begins, later in bounds if start < begins < end]
+    for begins, one in bounds:
+        if begins <= start:
+            number = one
+    if not inside or not energy_milliwh:
+        return [Share(number, start, end, energy_milliwh)]
+    found: list[Share] = []
+    begin, taken = start, 0
+    for finish, following in (*inside, (end, number)):
+        upto = energy_until(finish, start=start, end=end, energy_milliwh=energy_milliwh)
+        if upto > taken:
+            found.append(Share(number, begin, finish, upto - taken))
+        begin, taken, number = finish, upto, following
+    return found
+
+
+def bounds_of(supply: Supply) -> list[tuple[datetime, int]]:
+    """Return from when each of a supply point's occupancies is."""
+    return [(row.occupied_from, number) for number, row in enumerate(supply.occupancies)]
