@@ -13,8 +13,9 @@ from ledger import wire
 from ledger.domain.billed import BilledHistory
 from ledger.domain.event import Event
 from ledger.domain.intervals import HistoryNeeded
-from ledger.domain.meter import ReadingHeld, Source, UsageCorrected, UsageDebited
+from ledger.domain.meter import ReadingHeld, Source, UsageCorrected, UsageDebited, state_of
 from ledger.domain.metering import Draft, Metering, take_interval, take_register
+from ledger.domain.settling import is_settled, settle
 from ledger.domain.snapshot import PricingSnapshot
 from ledger.domain.supply import Supply
 from ledger.store import applied
@@ -165,8 +166,8 @@ class PricingDrafter:
         for code, partition in supplies.items():
             metering = Metering(seen_at=seen.get(code))
             entry = newest.get(self._snapshot.stream_of(code))
-            if entry is not None and isinstance(entry.fact, UsageDebited | ReadingHeld | UsageCorrected):
-                metering.state, metering.version = entry.fact.state, entry.version
+            if entry is not None:
+                metering.state, metering.version = state_of(entry.fact), entry.version
             self._meterings.setdefault(partition, {})[code] = metering
 
     def _is_next(self, draft: PricingDraft, message: Message, sweep: wire.Sweep) -> bool:
@@ -205,25 +206,39 @@ class PricingDrafter:
                 )
                 continue
             metering = self._drafted(draft, message.partition, supply.code)
-            if reading.register is not None:
-                take_register(draft.domain, metering, supply, reading.register, source)
-            elif reading.interval is not None:
-                self._take_interval(connection, draft, metering, supply, reading.interval, source)
+            self._take_reading(connection, draft, metering, supply, reading, source)
 
-    def _take_interval(
+    def _take_reading(
         self,
         connection: Connection[Any],
         draft: PricingDraft,
         metering: Metering,
         supply: Supply,
-        reading: wire.IntervalReading,
+        reading: wire.Reading,
         source: Source,
     ) -> None:
-        try:
-            take_interval(draft.domain, metering, supply, reading, source, None)
-        except HistoryNeeded as needed:
-            history = self._history(connection, draft, metering, supply, needed.readings)
-            take_interval(draft.domain, metering, supply, reading, source, history)
+        """Take in what happened to the supply point since, then the reading."""
+        if not is_settled(metering, supply):
+            self._settle(connection, draft, metering, supply, source)
+        if reading.register is not None:
+            take_register(draft.domain, metering, supply, reading.register, source)
+        elif reading.interval is not None:
+            try:
+                take_interval(draft.domain, metering, supply, reading.interval, source, None)
+            except HistoryNeeded as needed:
+                history = self._history(connection, draft, metering, supply, needed)
+                take_interval(draft.domain, metering, supply, reading.interval, source, history)
+
+    def _settle(
+        self, connection: Connection[Any], draft: PricingDraft, metering: Metering, supply: Supply, source: Source
+    ) -> None:
+        """Settle; each time that what was billed must be looked up, look it up and go on."""
+        history: BilledHistory | None = None
+        while not is_settled(metering, supply):
+            try:
+                settle(draft.domain, metering, supply, source, history)
+            except HistoryNeeded as needed:
+                history = self._history(connection, draft, metering, supply, needed)
 
     def _history(
         self,
@@ -231,20 +246,22 @@ class PricingDrafter:
         draft: PricingDraft,
         metering: Metering,
         supply: Supply,
-        readings: Iterable[UUID],
+        needed: HistoryNeeded,
     ) -> BilledHistory:
-        """Return what was billed of a supply point, back to these readings; read before the gate, once per batch."""
+        """Return what was billed of a supply point, as far back as needed; read before the gate, once per batch."""
         stream = self._snapshot.stream_of(supply.code)
         drafted = draft.drafted(stream)
         history = draft.history.get(stream)
-        if history is None or not all(history.knows(reading) for reading in readings):
+        if history is None or not needed.is_met_by(history):
             newest = [(event.originator_version, event.fact) for event in drafted]
             history = read_history(
                 connection,
                 stream=stream,
                 version=metering.version - len(newest),
                 newest=newest,
-                readings=readings,
+                readings=needed.readings,
+                # A register's debits ascend in time, intervals come in any order.
+                beyond=None if metering.state.register_milliwh is None else needed.beyond,
             )
             draft.history[stream] = history
         for event in drafted[history.version - metering.version :] if history.version < metering.version else ():
@@ -275,13 +292,29 @@ def _sweep_of(message: Message, draft: PricingDraft) -> wire.Sweep | None:
 
 def _stray(supply: Supply | None, sweep: wire.Sweep, reading: wire.Reading) -> str | None:
     """Say why a reading may not be written to its supply point's stream from here."""
-    if supply is None or supply.meter is None:
+    if supply is None or not supply.spells:
         return "unknown-meter"
     if supply.concentrator != sweep.concentrator:
         return "other-concentrator"
-    if supply.meter.measures != ("register" if reading.register is not None else "interval"):
+    spell = supply.spells[-1]
+    if spell.meter.meter != _meter_of(reading) or spell.ends is not None:
+        # Not the meter that is installed now: what it says of its own time only is taken in.
+        own = supply.spell_of(_meter_of(reading), _begins(reading))
+        if own is None:
+            return "not-installed"
+        spell = own
+    if spell.meter.measures != ("register" if reading.register is not None else "interval"):
         return "other-kind"
     return None
+
+
+def _begins(reading: wire.Reading) -> datetime:
+    """Return a reading's instant, an interval's start."""
+    if reading.interval is not None:
+        return reading.interval.start
+    if reading.register is None:
+        raise AssertionError("a reading holds either a register or an interval")
+    return reading.register.read_at
 
 
 def _meter_of(reading: wire.Reading) -> str:

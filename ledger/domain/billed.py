@@ -118,6 +118,8 @@ class BilledHistory:
     first_version: int = 1
     version: int = 0
     occupancy: int = 0
+    # A register's debits from the first that reaches beyond this instant, where the history begins in the middle.
+    beyond: datetime | None = None
     spans: list[BilledSpan] = field(default_factory=list)
     _numbers: dict[UUID, int] = field(default_factory=dict)
     # Spans rated so far, and those among them whose figure was replaced since.
@@ -213,6 +215,10 @@ class BilledHistory:
     def knows(self, reading: UUID) -> bool:
         """Tell whether all is here that there is to know of a reading."""
         return self.first_version == 1 or reading in self._numbers
+
+    def reaches(self, instant: datetime) -> bool:
+        """Tell whether all is here that was billed of a time beyond an instant."""
+        return self.first_version == 1 or (self.beyond is not None and self.beyond <= instant)
 
     def find(self, reading: UUID) -> int | None:
         """Return the number of the span that a reading was billed as."""

@@ -1,6 +1,7 @@
 """Interval readings: their identity, what may be wrong with one, and the spans that are billed already."""
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from ledger.domain.judging import FUTURE_TOLERANCE, Bad, allowance_milliwh
@@ -9,16 +10,26 @@ from ledger.values.errors import LedgerError
 from ledger.values.identity import reading_id
 from ledger.wire import IntervalReading
 
+if TYPE_CHECKING:
+    from ledger.domain.billed import BilledHistory
+
 Spans = tuple[tuple[int, int], ...]
 
 
 class HistoryNeeded(LedgerError):
-    """An interval overlaps what is billed, or replaces it: these readings must be looked up to judge it."""
+    """What was billed must be looked up: these readings, or all that reaches beyond an instant."""
 
-    def __init__(self, supply: str, readings: tuple[UUID, ...] = ()) -> None:
-        super().__init__(f"supply {supply}: look up its billed intervals")
+    def __init__(self, supply: str, readings: tuple[UUID, ...] = (), *, beyond: datetime | None = None) -> None:
+        super().__init__(f"supply {supply}: look up what was billed")
         self.supply = supply
         self.readings = readings
+        self.beyond = beyond
+
+    def is_met_by(self, history: "BilledHistory") -> bool:
+        """Tell whether a history holds what is needed."""
+        if self.beyond is not None:
+            return history.reaches(self.beyond)
+        return all(history.knows(reading) for reading in self.readings)
 
 
 def identity(reading: IntervalReading) -> UUID:

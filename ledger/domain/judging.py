@@ -76,22 +76,27 @@ def is_counted_in(episode: Episode | None, bad: Bad) -> bool:
     Worse is what may become believable by waiting, and is not kept from that yet: anything bad while only terms or
     an occupant are awaited, the first leap, and a leap that claims less than what the episode would let pass.
     """
-    if episode is None:
+    if episode is None or episode.is_dismissed:
         return False
     if bad.reason == "leap" and episode.reason == "leap":
         return bad.claimed_milliwh > episode.allowance_milliwh
     return _gravity(bad.reason) <= _gravity(episode.reason)
 
 
-def frozen_allowance_milliwh(meter: MeterInstalled, bad: Bad, span: timedelta) -> int:
+def frozen_allowance_milliwh(
+    meter: MeterInstalled, bad: Bad, span: timedelta, *, earlier: Episode | None = None
+) -> int:
     """Return what may pass while an episode is open, however long it lasts; −1 where waiting changes nothing.
 
     It is what the supply could carry until then, or half of what the bad reading claims: less would hold true
-    readings after an outage for ever, and all of the claim would be believed in the end.
+    readings after an outage for ever, and all of the claim would be believed in the end. An episode that follows a
+    dismissed one, with nothing billed between, lets no more pass than that did.
     """
+    dismissed = earlier.allowance_milliwh if earlier is not None and earlier.is_dismissed else -1
     if bad.reason != "leap":
-        return -1
-    return max(allowance_milliwh(meter, span), bad.claimed_milliwh // 2)
+        return dismissed
+    allowance = max(allowance_milliwh(meter, span), bad.claimed_milliwh // 2)
+    return allowance if dismissed < 0 else min(allowance, dismissed)
 
 
 def _gravity(reason: str) -> int:

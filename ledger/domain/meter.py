@@ -190,3 +190,9 @@ class UsageCorrected(Fact, frozen=True, kw_only=True):
     source: Source
     state: MeterState
     usages: tuple[tuple[str, int], ...] = ()
+
+
+def state_of(fact: Fact) -> MeterState:
+    """Return the state that an event of a meter stream leaves behind; every one has it."""
+    state: MeterState = getattr(fact, "state")  # noqa: B009 - their base class has none
+    return state

@@ -12,15 +12,17 @@ from uuid import UUID
 
 import msgspec
 
-from ledger.domain import correcting, intervals
+from ledger.domain import correcting, intervals, moving, occupancy, serials
 from ledger.domain.billed import BilledHistory
 from ledger.domain.event import Event, Fact
 from ledger.domain.judging import AWAITED, Bad, frozen_allowance_milliwh, is_counted_in, judged
 from ledger.domain.meter import Episode, MeterState, ReadingHeld, Source, UsageDebited
+from ledger.domain.occupancy import Share
 from ledger.domain.postings import debit_postings
 from ledger.domain.snapshot import Price, PricingSnapshot
-from ledger.domain.supply import MeterInstalled, Supply, SupplyOccupied
-from ledger.rating.lines import Counters, Line
+from ledger.domain.spell import Spell
+from ledger.domain.supply import MeterInstalled, Supply
+from ledger.rating.lines import FRESH, Counters, Line
 from ledger.rating.rate import rate
 from ledger.rating.segment import Rule, segment, segment_by
 from ledger.values.identity import reading_id
@@ -58,39 +60,35 @@ def take_register(draft: Draft, metering: Metering, supply: Supply, reading: Reg
     Its usage since the last good reading is debited to the account that occupies the supply point. A reading at or
     before what is billed is superseded, and counted.
     """
-    meter = _installed(supply)
-    occupancy = supply.occupancy_at(reading.read_at)
-    taker = _Taker(draft, metering, supply, meter, source)
-    if occupancy is None and metering.state.billed_to is None:
-        bad = Bad("unoccupied", f"no account occupies {supply.code} at this time")
-        taker.hold(_evidence(reading), bad, since=reading.read_at)
+    spell = _installed(supply)
+    reading = spell.reading(reading)
+    number = supply.occupancy_number_at(reading.read_at)
+    taker = Taker(draft, metering, supply, spell.meter, source)
+    evidence = evidence_of(reading)
+    if reading.serial is not None and not serials.is_own(taker, evidence, reading.serial):
         return
-    if occupancy is not None:
-        _begin(metering, meter, occupancy)
-    since = _billed_to(metering)
-    if occupancy is None or reading.read_at <= since:
-        last = metering.state.register_milliwh
-        if reading.read_at == since and reading.import_milliwh != last:
-            bad = Bad(
-                "conflicting",
-                f"register {reading.import_milliwh} mWh, but {last} mWh at this very time",
-                max(reading.import_milliwh - (last or 0), 0),
-            )
-            taker.hold(_evidence(reading), bad, since=since)
-        else:
-            metering.superseded += 1
-            metering.is_seen_dirty = True
+    if number < 0 and metering.state.billed_to is None:
+        bad = Bad("unoccupied", f"no account occupies {supply.code} at this time")
+        taker.hold(evidence, bad, since=reading.read_at)
+        return
+    if number >= 0:
+        begin(metering, supply)
+    since = billed_to(metering)
+    if number < 0 or reading.read_at <= since or reading.meter != metering.state.meter:
+        taker.supersede(evidence, since)
         return
     verdict = judged(
-        reading=reading, meter=meter, state=metering.state, since=since, published_at=source.published_at
+        reading=reading, meter=spell.meter, state=metering.state, since=since, published_at=source.published_at
     )
     if isinstance(verdict, Bad):
-        taker.hold(_evidence(reading), verdict, since=since)
+        taker.hold(evidence, verdict, since=since)
     elif verdict.usage_milliwh == 0:
+        if number != metering.state.occupancy:
+            moving.close_until(taker, number, source)
         metering.seen_at = reading.read_at
         metering.is_seen_dirty = True
     else:
-        taker.debit(_evidence(reading), since, reading.read_at, verdict.usage_milliwh, occupancy)
+        taker.debit(evidence, since, reading.read_at, verdict.usage_milliwh)
 
 
 def take_interval(
@@ -106,12 +104,12 @@ def take_interval(
     `billed` is what was billed before; it is looked up only when a span overlaps what is covered or replaces a
     reading. Raises intervals.HistoryNeeded where it is needed, and None or not far enough back.
     """
-    meter = _installed(supply)
-    taker = _Taker(draft, metering, supply, meter, source)
-    evidence = _evidence(reading)
-    occupancy = supply.occupancy_at(reading.start)
-    bad = intervals.judged(reading=reading, meter=meter, published_at=source.published_at)
-    if bad is None and occupancy is None:
+    spell = supply.spell_of(reading.meter, reading.start) or _installed(supply)
+    taker = Taker(draft, metering, supply, spell.meter, source)
+    evidence = evidence_of(reading)
+    number = supply.occupancy_number_at(reading.start)
+    bad = intervals.judged(reading=reading, meter=spell.meter, published_at=source.published_at)
+    if bad is None and number < 0:
         bad = Bad("unoccupied", f"no account occupies {supply.code} at this time", reading.import_milliwh)
     if bad is None and correcting.needs_history(metering.state.covered, reading, evidence.reading):
         wanted = correcting.readings_of(reading, evidence.reading)
@@ -125,14 +123,15 @@ def take_interval(
         bad = verdict if isinstance(verdict, Bad) else taker.correct(billed, verdict.number, reading)
         if bad is None:
             return
-    if bad is not None or occupancy is None:
-        taker.hold_interval(evidence, bad or Bad("unoccupied", "no account occupies the supply point"))
+    if bad is not None:
+        taker.hold_interval(evidence, bad)
         return
-    _begin(metering, meter, occupancy)
-    taker.debit(evidence, reading.start, reading.end, reading.import_milliwh, occupancy)
+    begin(metering, supply)
+    moving.recall(taker, evidence.reading, number, billed)
+    taker.debit(evidence, reading.start, reading.end, reading.import_milliwh)
 
 
-class _Evidence(msgspec.Struct, frozen=True, gc=False):
+class Evidence(msgspec.Struct, frozen=True, gc=False):
     """What every fact about a reading repeats of it."""
 
     reading: UUID
@@ -143,19 +142,25 @@ class _Evidence(msgspec.Struct, frozen=True, gc=False):
     profile: str
     raw: str
 
+    @property
+    def energy_milliwh(self) -> int | None:
+        """The register, or the interval's energy, as it was given."""
+        return self.register_milliwh if self.covers is None else self.covers.import_milliwh
 
-def _evidence(reading: RegisterReading | IntervalReading) -> _Evidence:
+
+def evidence_of(reading: RegisterReading | IntervalReading) -> Evidence:
+    """Return what a reading is evidence of, under its business identity."""
     if isinstance(reading, RegisterReading):
         identity = reading_id(meter=reading.meter, registers="import", read_at=reading.read_at)
         at, register, covers = reading.read_at, reading.import_milliwh, None
     else:
         identity = intervals.identity(reading)
         at, register, covers = reading.end, None, reading
-    return _Evidence(identity, at, register, covers, reading.quality, reading.profile, reading.raw)
+    return Evidence(identity, at, register, covers, reading.quality, reading.profile, reading.raw)
 
 
 @dataclass(slots=True)
-class _Taker:
+class Taker:
     """One reading on its way into the draft."""
 
     draft: Draft
@@ -164,51 +169,91 @@ class _Taker:
     meter: MeterInstalled
     source: Source
 
-    def debit(
-        self, evidence: _Evidence, start: datetime, end: datetime, usage_milliwh: int, occupancy: SupplyOccupied
-    ) -> None:
-        """Price the usage of [start, end) and draft its debit; hold it where no tariff is in force for all of it."""
-        state = self.metering.state
-        rated = self._rated(start, end, usage_milliwh)
-        if rated is None:
+    def debit(self, evidence: Evidence, start: datetime, end: datetime, usage_milliwh: int) -> bool:
+        """Price the usage of [start, end) and draft its debit, one for each occupancy that it lies in.
+
+        Hold it where no tariff is in force for all of it; tells whether it was billed.
+        """
+        cut = occupancy.shares(occupancy.bounds_of(self.supply), start=start, end=end, energy_milliwh=usage_milliwh)
+        rated = [(share, self._rated(share)) for share in cut]
+        if any(one is None for _, one in rated):
             bad = Bad("no-terms", f"{self.supply.code} has no tariff in force for all of this time", usage_milliwh)
             if evidence.covers is None:
                 self.hold(evidence, bad, since=start)
             else:
                 self.hold_interval(evidence, bad)
-            return
-        lines, counters = rated
-        after = MeterState(
+            return False
+        for share, one in rated:
+            if share.occupancy > self.metering.state.occupancy:
+                moving.close_until(self, share.occupancy, self.source)
+            if one is not None:
+                self._append_debit(evidence, share, *one, is_last=share is cut[-1])
+        number = self.supply.occupancy_number_at(end)
+        if evidence.covers is None and number > self.metering.state.occupancy:
+            moving.close_until(self, number, self.source)
+        return True
+
+    def can_rate(self, start: datetime, end: datetime, usage_milliwh: int) -> bool:
+        """Tell whether tariffs are in force for all of a span."""
+        bounds = occupancy.bounds_of(self.supply)
+        cut = occupancy.shares(bounds, start=start, end=end, energy_milliwh=usage_milliwh)
+        return all(self._rated(share) is not None for share in cut)
+
+    def _append_debit(
+        self, evidence: Evidence, share: Share, lines: list[Line], counters: Counters, *, is_last: bool
+    ) -> None:
+        state, payer = self.metering.state, self.supply.occupancies[share.occupancy]
+        is_register = evidence.covers is None
+        closing = evidence.register_milliwh if is_last else self._register_after(share.energy_milliwh)
+        before = occupancy.counters_of(state, share.occupancy) or FRESH
+        after = msgspec.structs.replace(
+            moving.with_share(state, share.occupancy, counters),
             meter=self.meter.meter,
-            account=occupancy.account,
-            billed_to=end if state.billed_to is None else max(end, state.billed_to),
-            register_milliwh=evidence.register_milliwh,
-            counters=counters,
+            billed_to=share.end if state.billed_to is None else max(share.end, state.billed_to),
+            register_milliwh=closing if is_register else None,
             covered=intervals.covering(state.covered, evidence.covers),
-            episode=None if state.episode is not None and state.episode.reason in AWAITED else state.episode,
+            episode=None if _is_over(state.episode) else state.episode,
         )
         fact = UsageDebited(
             supply=self.supply.code,
-            account=occupancy.account,
+            account=payer.account,
             meter=self.meter.meter,
             reading=evidence.reading,
-            started_at=start,
-            ended_at=end,
-            opening_milliwh=state.register_milliwh if evidence.covers is None else None,
-            closing_milliwh=evidence.register_milliwh,
-            usage_milliwh=usage_milliwh,
+            started_at=share.start,
+            ended_at=share.end,
+            opening_milliwh=state.register_milliwh if is_register else None,
+            closing_milliwh=closing if is_register else None,
+            usage_milliwh=share.energy_milliwh,
             quality=evidence.quality,
             profile=evidence.profile,
             raw=evidence.raw,
-            before=state.counters,
+            before=before,
             lines=lines,
             amount_micros=sum(line.amount_micros for line in lines),
-            postings=debit_postings(account=occupancy.account, lines=lines),
+            postings=debit_postings(account=payer.account, lines=lines),
             source=self.source,
             state=after,
             recorded_at=self.draft.recorded_at,
+            occupancy=share.occupancy,
+            multiplier=self.meter.multiplier,
         )
-        self._append(fact, after)
+        self.append(fact, after)
+
+    def _register_after(self, energy_milliwh: int) -> int:
+        """Return the register after some of a reading's usage, apportioned at an occupancy's boundary."""
+        register = (self.metering.state.register_milliwh or 0) + energy_milliwh
+        return register % self.meter.modulus_milliwh if self.meter.modulus_milliwh else register
+
+    def supersede(self, evidence: Evidence, since: datetime) -> None:
+        """Count a reading at or before what is billed; hold it where it contradicts that very time."""
+        last = self.metering.state.register_milliwh
+        register = evidence.register_milliwh or 0
+        if evidence.read_at == since and register != last and self.meter.meter == self.metering.state.meter:
+            detail = f"register {register} mWh, but {last} mWh at this very time"
+            self.hold(evidence, Bad("conflicting", detail, max(register - (last or 0), 0)), since=since)
+            return
+        self.metering.superseded += 1
+        self.metering.is_seen_dirty = True
 
     def correct(self, billed: BilledHistory, number: int, reading: IntervalReading) -> Bad | None:
         """Draft the correction of a billed interval; say why where what was billed since cannot be rated again."""
@@ -219,11 +264,11 @@ class _Taker:
         ).corrected(billed, number)
         if isinstance(fact, Bad):
             return fact
-        self._append(fact, fact.state)
+        self.append(fact, fact.state)
         billed.version = metering.version
         return None
 
-    def hold(self, evidence: _Evidence, bad: Bad, *, since: datetime) -> None:
+    def hold(self, evidence: Evidence, bad: Bad, *, since: datetime) -> None:
         """Draft a held register reading, or count it where an episode is open that covers it."""
         if is_counted_in(self.metering.state.episode, bad):
             self.metering.held += 1
@@ -234,15 +279,18 @@ class _Taker:
             reading=evidence.reading,
             opened_at=evidence.read_at,
             register_milliwh=evidence.register_milliwh or 0,
-            allowance_milliwh=frozen_allowance_milliwh(self.meter, bad, evidence.read_at - since),
+            allowance_milliwh=frozen_allowance_milliwh(
+                self.meter, bad, evidence.read_at - since, earlier=self.metering.state.episode
+            ),
         )
-        self._append_hold(evidence, bad, msgspec.structs.replace(self.metering.state, episode=episode))
+        self.append_hold(evidence, bad, msgspec.structs.replace(self.metering.state, episode=episode))
 
-    def hold_interval(self, evidence: _Evidence, bad: Bad) -> None:
+    def hold_interval(self, evidence: Evidence, bad: Bad) -> None:
         """Draft a held interval: each stands for itself, so each is recorded."""
-        self._append_hold(evidence, bad, self.metering.state)
+        self.append_hold(evidence, bad, self.metering.state)
 
-    def _append_hold(self, evidence: _Evidence, bad: Bad, after: MeterState) -> None:
+    def append_hold(self, evidence: Evidence, bad: Bad, after: MeterState) -> None:
+        """Draft the event of a held reading."""
         fact = ReadingHeld(
             supply=self.supply.code,
             meter=self.meter.meter,
@@ -257,18 +305,22 @@ class _Taker:
             source=self.source,
             state=after,
             recorded_at=self.draft.recorded_at,
+            import_milliwh=evidence.energy_milliwh,
+            started_at=None if evidence.covers is None else evidence.covers.start,
         )
-        self._append(fact, after)
+        self.append(fact, after)
 
-    def _append(self, fact: Fact, after: MeterState) -> None:
+    def append(self, fact: Fact, after: MeterState) -> None:
+        """Draft the stream's next event, which leaves this state behind."""
         self.metering.version += 1
         self.metering.state = after
         stream = self.draft.snapshot.stream_of(self.supply.code)
         self.draft.events.append(Event(stream, self.metering.version, fact))
 
-    def _rated(self, start: datetime, end: datetime, usage_milliwh: int) -> tuple[list[Line], Counters] | None:
+    def _rated(self, share: Share) -> tuple[list[Line], Counters] | None:
         prices = self.draft.snapshot.prices_of(self.supply)
-        counters = self.metering.state.counters
+        counters = occupancy.counters_of(self.metering.state, share.occupancy) or FRESH
+        _, start, end, usage_milliwh = share
         if prices and prices[-1].starts <= start:
             newest = prices[-1].tariff
             if newest is None:
@@ -301,27 +353,37 @@ def _rated_by_several(
     return lines, counters
 
 
-def _installed(supply: Supply) -> MeterInstalled:
-    if supply.meter is None:
+def _installed(supply: Supply) -> Spell:
+    if not supply.spells:
         raise AssertionError(f"supply {supply.code} was found by its meter, but has none")
-    return supply.meter
+    return supply.spells[-1]
 
 
-def _begin(metering: Metering, meter: MeterInstalled, occupancy: SupplyOccupied) -> None:
-    """Start from the occupancy's opening register where the stream has not begun yet."""
-    if metering.state.account == "":
-        is_register = meter.measures == "register"
-        metering.state = msgspec.structs.replace(
-            metering.state,
-            meter=meter.meter,
-            account=occupancy.account,
-            billed_to=occupancy.occupied_from if is_register else None,
-            register_milliwh=occupancy.opening_milliwh if is_register else None,
-        )
+def _is_over(episode: Episode | None) -> bool:
+    """Tell whether a reading that is billed ends an episode: who pays is known now, or its reading was dismissed."""
+    return episode is not None and (episode.is_dismissed or episode.reason in AWAITED)
 
 
-def _billed_to(metering: Metering) -> datetime:
-    billed_to = metering.state.billed_to
-    if billed_to is None:
+def begin(metering: Metering, supply: Supply) -> None:
+    """Start from the first occupancy's opening register where the stream has not begun yet."""
+    if metering.state.account or not supply.occupancies:
+        return
+    first = supply.occupancies[0]
+    spell = supply.spell_at(first.occupied_from) or _installed(supply)
+    is_register = spell.meter.measures == "register"
+    opening = None if first.opening_milliwh is None else spell.scaled(first.opening_milliwh)
+    metering.state = msgspec.structs.replace(
+        metering.state,
+        meter=spell.meter.meter,
+        account=first.account,
+        billed_to=first.occupied_from if is_register else None,
+        register_milliwh=opening if is_register else None,
+    )
+
+
+def billed_to(metering: Metering) -> datetime:
+    """Return until when nothing is left to be billed of a register: its last good reading, with usage or without."""
+    until = metering.state.billed_to
+    if until is None:
         raise AssertionError("a register's stream begins with its occupancy's opening register")
-    return billed_to if metering.seen_at is None else max(billed_to, metering.seen_at)
+    return until if metering.seen_at is None else max(until, metering.seen_at)

@@ -74,10 +74,17 @@ class PricingSnapshot:
         known = self._prices.get(supply.code)
         if known is not None and known[0] is supply:
             return known[1]
-        instants = sorted(set(self.changes_of(supply)))
-        prices = tuple(Price(instant, self._tariff_for(supply, instant)) for instant in instants)
+        prices = self.prices_for(supply)
         self._prices[supply.code] = (supply, prices)
         return prices
+
+    def prices_for(self, supply: Supply) -> tuple["Price", ...]:
+        """Return the same of a supply point as it was once, not remembered."""
+        known = self._prices.get(supply.code)
+        if known is not None and known[0] is supply:
+            return known[1]
+        instants = sorted(set(self.changes_of(supply)))
+        return tuple(Price(instant, self._tariff_for(supply, instant)) for instant in instants)
 
     def _tariff_for(self, supply: Supply, instant: datetime) -> CompiledTariff | None:
         """Return the version in force, its blocks prorated to the occupancy, and to its own life, as it says."""

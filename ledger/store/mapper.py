@@ -11,6 +11,7 @@ from ledger.domain import (  # noqa: F401 - importing registers their facts
     account_facts,
     books,
     meter,
+    meter_life,
     policy,
     proposal,
     receipt,

@@ -132,4 +132,4 @@ class _Looking:
         start = self._start()
         if start is None:
             return BilledHistory()
-        return BilledHistory(before=self.starts.get(start, {}), first_version=start)
+        return BilledHistory(before=self.starts.get(start, {}), first_version=start, beyond=self.beyond)

@@ -22,6 +22,7 @@ from ledger.domain.supply import MeterInstalled, SupplyOccupied, SupplyRegistere
 from ledger.domain.tariff import TariffPublished
 from ledger.rating.lines import Counters, Line
 from tests.ledger.builders import FLAT_TARIFF, MOVED_IN, minutes
+from tests.ledger.facts_of_life import facts_of_life
 from tests.ledger.money_facts import MONEY_FACTS
 
 READING = UUID("6f2b0f4e-1d5c-5c1b-9b43-7f4d8a0c2e11")
@@ -293,3 +294,9 @@ FACTS: list[Fact] = [
     ),
     *MONEY_FACTS,
 ]
+
+FACTS += facts_of_life(
+    next(fact for fact in FACTS if isinstance(fact, UsageDebited)),
+    next(fact for fact in FACTS if isinstance(fact, ReadingHeld)),
+    next(fact for fact in FACTS if isinstance(fact, UsageCorrected)),
+)

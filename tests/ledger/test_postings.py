@@ -33,6 +33,10 @@ MOVES_NO_MONEY = {
     "proposal.rejected/1",
     # The account's `account.credited` of the same transaction books it.
     "receipt.identified/1",
+    "meter.base-changed/1",
+    "meter.hold-settled/1",
+    "meter.occupancy-closed/1",
+    "meter.serial-confirmed/1",
     "relay.close-consented/1",
     "relay.lock-cleared/1",
     "relay.lock-set/1",
@@ -41,10 +45,16 @@ MOVES_NO_MONEY = {
     "relay.order-issued/1",
     "relay.warning-cleared/1",
     "site.settings-changed/1",
+    "supply.concentrator-changed/1",
+    "supply.hold-resolved/1",
+    "supply.landlord-assigned/1",
     "supply.meter-installed/1",
+    "supply.meter-removed/1",
+    "supply.multiplier-changed/1",
     "supply.occupied/1",
     "supply.registered/1",
     "supply.terms-assigned/1",
+    "supply.vacated/1",
     "tariff.published/1",
 }
 WITH_POSTINGS = {topic for topic, cls in FACTS.items() if "postings" in cls.__struct_fields__}
