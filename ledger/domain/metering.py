@@ -190,7 +190,8 @@ class Taker:
                 self._append_debit(evidence, share, *one, is_last=share is cut[-1])
         number = self.supply.occupancy_number_at(end)
         if evidence.covers is None and number > self.metering.state.occupancy:
-            moving.close_until(self, number, self.source)
+            is_read = self.supply.occupancies[number].occupied_from == end
+            moving.close_until(self, number, self.source, is_apportioned=not is_read)
         return True
 
     def can_rate(self, start: datetime, end: datetime, usage_milliwh: int) -> bool:
