@@ -26,6 +26,7 @@ from ledger.domain.account_facts import (
 )
 from ledger.domain.event import Fact, Posting
 from ledger.domain.meter import UsageCorrected, UsageDebited
+from ledger.domain.meter_life import OccupancyCorrected
 from ledger.domain.postings import balanced, correction_postings, debit_postings, top_up_postings
 from ledger.domain.receipt import ClearingSettled, ReceiptKept
 
@@ -41,7 +42,7 @@ def _debited(fact: UsageDebited) -> list[Posting]:
     return debit_postings(account=fact.account, lines=fact.lines)
 
 
-def _corrected(fact: UsageCorrected) -> list[Posting]:
+def _corrected(fact: UsageCorrected | OccupancyCorrected) -> list[Posting]:
     return correction_postings(fact.lines)
 
 
@@ -157,6 +158,7 @@ def _advance_taxes(taxes: list[AdvanceTax]) -> list[Posting]:
 BOOKS: dict[str, Callable[[Any], list[Posting]]] = {
     UsageDebited.topic: _debited,
     UsageCorrected.topic: _corrected,
+    OccupancyCorrected.topic: _corrected,
     AccountCredited.topic: _credited,
     TopUpReversed.topic: _reversed,
     TopUpChargedBack.topic: _charged_back,
