@@ -138,9 +138,10 @@ class Currencies:
         if not postings:
             return ""
         accounts = {posting.account for posting in postings if posting.account}
-        # A transaction of no account is in the ledger's one currency.
-        found = {self.by_account.get(one, "") for one in accounts} or set(self.by_account.values())
-        if len(found) != 1 or "" in found:
+        found = {self.by_account[one] for one in accounts if one in self.by_account}
+        # A transaction of no account that we know is in the ledger's one currency.
+        found = found or set(self.by_account.values())
+        if len(found) != 1:
             raise CurrencyUnknown(
                 f"the currency of the transaction at position {position} cannot be told (accounts"
                 f" {', '.join(sorted(accounts)) or 'none'}); is every account of it opened?"
