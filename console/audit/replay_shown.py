@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from ledger.domain.event import Fact
+from ledger.domain.meter import Source
 from ledger.values.errors import InvalidValue
 from ledger.values.money import text_from_micros
 from projections.replay import Asked, Step
@@ -16,7 +17,7 @@ from projections.replay import Asked, Step
 Writer = Callable[[Asked, Iterator[Step]], Iterator[str]]
 
 # What the table tells in columns or in lines of their own; JSON and CSV have the whole event.
-_TOLD = {"account", "recorded_at", "postings", "lines", "state", "before", "source", "ended_at"}
+_TOLD = {"account", "recorded_at", "postings", "lines", "state", "before", "ended_at"}
 _CSV = (
     "position", "stream", "version", "topic", "recorded_at", "effective_at", "month", "effective_month", "amount",
     "balance_recorded", "balance_effective", "postings", "event",
@@ -96,9 +97,6 @@ def evidence(fact: Fact) -> str:
     fields: dict[str, Any] = {
         name: value for name, value in msgspec.structs.asdict(fact).items() if name not in _TOLD and value is not None
     }
-    source = getattr(fact, "source", None)
-    if source is not None:
-        fields["message"] = f"{source.partition}/{source.message_offset} of {source.collector}"
     return _fields(fields)
 
 
@@ -109,6 +107,8 @@ def _fields(fields: dict[str, Any]) -> str:
 def _value(name: str, value: Any) -> str:
     if name.endswith("_micros"):
         return text_from_micros(value)
+    if isinstance(value, Source):
+        return f"message {value.partition}/{value.message_offset} of {value.collector}"
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat()
     return str(value).replace("\n", " ")
