@@ -4,13 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test test-kafka test-long lint bench docs clean help
+.PHONY: setup demo test test-kafka test-long fuzz lint bench docs clean help
 
 help:
 	@echo "make demo        set everything up and watch the main job run"
 	@echo "make test        set everything up and run the tests"
 	@echo "make test-kafka  the integration tests against Apache Kafka (needs Java 17+ and Maven)"
 	@echo "make test-long   the properties with more than a thousand examples each (a quarter of an hour or more)"
+	@echo "make fuzz        random bytes as Modbus answers and registration packets (EXAMPLES=100000)"
 	@echo "make lint        ruff, mypy --strict, import-linter"
 	@echo "make bench       measurements, printed as ratios"
 	@echo "make docs        write docs/events.md, the page of every event type, from the code"
@@ -37,6 +38,10 @@ test-kafka: setup
 
 test-long: setup
 	@WATTLEDGER_HYPOTHESIS=long $(BIN)/pytest -n 2 --timeout 3600 $(LONG)
+
+EXAMPLES ?= 100000
+fuzz: setup
+	@WATTLEDGER_FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/pytest --timeout 7200 -k whatever tests/collectors/test_frames.py
 
 lint: setup
 	@$(BIN)/ruff check .

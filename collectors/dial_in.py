@@ -89,9 +89,7 @@ class DialIn:
         """Begin to listen; raises CollectorError where the port is taken."""
         loop = asyncio.get_running_loop()
         try:
-            self._server = await loop.create_server(
-                lambda: _Caller(self), self._plan.host, self._plan.port, ssl=self._tls
-            )
+            self._server = await loop.create_server(self.caller, self._plan.host, self._plan.port, ssl=self._tls)
         except OSError as error:
             raise CollectorError(
                 f"listener {self._plan.id}: cannot listen on {self._plan.host}:{self._plan.port}: {error}; "
@@ -108,6 +106,10 @@ class DialIn:
             caller.close()
         if self._server is not None:
             self._server.close()
+
+    def caller(self) -> Channel:
+        """Make the protocol for one connection from outside."""
+        return _Caller(self)
 
     def channel_of(self, terminal: str) -> Channel:
         """Return a terminal's newest connection; raises CollectorError where it has not dialled in."""
