@@ -88,6 +88,7 @@ class Polling:
         await asyncio.gather(*(lane.task for lane in gone.values() if lane.task is not None))
         for name in set(self.buses) - set(wanted):
             self.buses.pop(name).close()
+            del self._reached[name]
         await self._listeners.take_over(site)
         for lane in self._add(site, [c for c in site.concentrators if c.id not in self._lanes]):
             self._start(lane)

@@ -64,6 +64,9 @@ def test_a_changed_site_is_polled_at_once_and_what_stays_goes_on_without_a_gap(t
                 await until(lambda: spool.last_sequence("C1") >= before + 3)
                 assert spool.last_sequence("C2") == gone
                 assert len(_sweeps(process, "C2")) == gone
+                (tmp_path / "site.toml").write_text(site_text(ports=[first, second], meters_each=2))
+                process.reload()
+                await until(lambda: spool.last_sequence("C2") >= gone + 2)
                 for concentrator in ("C1", "C2"):
                     sweeps = _sweeps(process, concentrator)
                     assert [sweep.sequence for sweep in sweeps] == list(range(1, len(sweeps) + 1))

@@ -69,7 +69,8 @@ class FieldRun:
 
     async def play(self) -> dict[str, int]:
         """Play the run and check what must hold; returns what harm was done, by kind."""
-        meters = self._site([free_port() for _ in range(CONCENTRATORS)], "meters.toml")
+        ports = [free_port() for _ in range(CONCENTRATORS)]
+        meters = self._site(ports, "meters.toml")
         kafka = kafka_proxy.KafkaProxy(
             broker_port=self.broker_port,
             chance=self.chance,
@@ -80,10 +81,8 @@ class FieldRun:
         async with simulating(site=meters, speed=_SPEED, seed=self.seed) as simulator:
             self._equip(simulator)
             harms, rate = self._some(list(modbus_proxy.HARMS)), self.chance.uniform(0.1, 0.7)
-            for concentrator in meters.concentrators:
-                proxy = modbus_proxy.ModbusProxy(
-                    target_port=concentrator.port, chance=self.chance, harms=harms, rate=rate
-                )
+            for port in ports:
+                proxy = modbus_proxy.ModbusProxy(target_port=port, chance=self.chance, harms=harms, rate=rate)
                 await proxy.start()
                 self.proxies.append(proxy)
             self._site([proxy.port for proxy in self.proxies], "site.toml")
