@@ -63,7 +63,7 @@ class _Reader:
             low_word_first=modbus.choice("word_order", among=_ORDERS, default=_ORDERS[0]) == "low-first",
             low_byte_first=modbus.choice("byte_order", among=_ORDERS, default=_ORDERS[0]) == "low-first",
         )
-        self._multipliers = root.table("multiplier").names() if root.has("multiplier") else ()
+        self._multipliers = root.unchecked_table("multiplier").names() if root.has("multiplier") else ()
 
     def profile(self, variant: str) -> Profile:
         root = self._root
