@@ -84,8 +84,21 @@ def opened_as(environ: Mapping[str, str], kind: type[AnyLedger]) -> Iterator[Any
 @contextmanager
 def finance_connection(environ: Mapping[str, str]) -> Iterator["psycopg.Connection[tuple[object, ...]]"]:
     """Connect as finance, to read; raises NotReachable where the database does not answer or refuses."""
+    with _connection(environ, role="wattledger_finance") as connection:
+        yield connection
+
+
+@contextmanager
+def writer_connection(environ: Mapping[str, str]) -> Iterator["psycopg.Connection[tuple[object, ...]]"]:
+    """Connect as the writer, for what lies beside the events; raises NotReachable like the other."""
+    with _connection(environ, role="wattledger_writer") as connection:
+        yield connection
+
+
+@contextmanager
+def _connection(environ: Mapping[str, str], *, role: str) -> Iterator["psycopg.Connection[tuple[object, ...]]"]:
     try:
-        with psycopg.connect(database_url(environ, role="wattledger_finance"), autocommit=True) as connection:
+        with psycopg.connect(database_url(environ, role=role), autocommit=True) as connection:
             yield connection
     except psycopg.Error as error:
         raise NotReachable(f"the database refused or does not answer: {str(error).strip()}") from error

@@ -19,6 +19,7 @@ ROLE_PASSWORDS = {
     "wattledger_sealer": "WATTLEDGER_SEALER_PASSWORD",
     "wattledger_finance": "WATTLEDGER_FINANCE_PASSWORD",
     "wattledger_auditor": "WATTLEDGER_AUDITOR_PASSWORD",
+    "wattledger_api": "WATTLEDGER_API_PASSWORD",
 }
 
 

@@ -20,7 +20,7 @@ PRICE = Role(name="price", database_role="wattledger_writer", uses_kafka=True)
 PROJECT = Role(name="project", database_role="wattledger_projector")
 CONTROL = Role(name="control", database_role="wattledger_control", signs_orders=True)
 SEAL = Role(name="seal", database_role="wattledger_sealer", signs_seals=True)
-SERVE = Role(name="serve", database_role="wattledger_finance")
+SERVE = Role(name="serve", database_role="wattledger_api")
 SIMULATE = Role(name="simulate", serves_health=False)
 COLLECT = Role(name="collect", uses_kafka=True, verifies_orders=True)
 

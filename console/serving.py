@@ -1,25 +1,21 @@
-"""`wattledger serve`: the health and the metrics of the whole, over HTTP. Every request looks at the database."""
+"""`wattledger serve`: the HTTP API, and the health and the metrics of the whole. Each request asks the database."""
 
-import json
-import signal
-import threading
+import socket
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from socketserver import ThreadingMixIn
-from types import FrameType
-from typing import TYPE_CHECKING
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
-from prometheus_client import CollectorRegistry, make_wsgi_app
+import uvicorn
+from fastapi import FastAPI
+from fastapi.responses import JSONResponse, Response
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from console.api.app import make_app
+from console.api.services import Services
 from console.errors import ServiceFailed
 from console.observation import Observation, observed
 from ledger.values.environment import Environment
-
-if TYPE_CHECKING:
-    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +32,7 @@ class ServeSettings:
         environment = Environment(environ)
         settings = cls(
             database_url=environment.text(
-                "WATTLEDGER_DATABASE_URL", help_="postgresql://wattledger_finance:password@host/database"
+                "WATTLEDGER_DATABASE_URL", help_="postgresql://wattledger_api:password@host/database"
             ),
             host=environment.text("WATTLEDGER_METRICS_HOST", default="127.0.0.1"),
             port=environment.integer("WATTLEDGER_METRICS_PORT", default=9464, minimum=0, maximum=65_535),
@@ -77,57 +73,54 @@ def _gauge(name: str, documentation: str, value: object) -> Metric:
     return GaugeMetricFamily(name, documentation, value=float(str(value)))
 
 
-def health_of(seen: Observation) -> tuple[str, dict[str, object]]:
-    """Return the HTTP status line and the JSON body that tell a database's state."""
+def health_of(seen: Observation) -> tuple[int, dict[str, object]]:
+    """Return the HTTP status and the JSON body that tell a database's state."""
     if not seen.is_reachable:
-        return "503 Service Unavailable", {"status": "down", "reason": seen.reason}
+        return 503, {"status": "down", "reason": seen.reason}
     body = {"status": "up", "head": seen.head, "lag_events": dict(seen.lag_events)}
-    return "200 OK", body | {"trial_balance": str(seen.trial_balance)}
+    return 200, body | {"trial_balance": str(seen.trial_balance)}
 
 
-def make_application(*, database_url: str) -> "WSGIApplication":
-    """Make the WSGI application: /health, /metrics, and 404 for the rest."""
+def make_served_app(services: Services | None, *, database_url: str) -> FastAPI:
+    """Make the API's app with /health and /metrics beside it, which ask for no key."""
+    app = make_app(services)
     registry = CollectorRegistry()
     registry.register(LedgerMetrics(database_url=database_url))
-    metrics: WSGIApplication = make_wsgi_app(registry)
 
-    def application(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        if environ["PATH_INFO"] == "/metrics":
-            return metrics(environ, start_response)
-        if environ["PATH_INFO"] == "/health":
-            status, body = health_of(observed(url=database_url))
-        else:
-            status, body = "404 Not Found", {"status": "not found", "paths": ["/health", "/metrics"]}
-        start_response(status, [("Content-Type", "application/json")])
-        return [json.dumps(body).encode()]
+    @app.get("/health", include_in_schema=False)
+    def health() -> JSONResponse:
+        status, body = health_of(observed(url=database_url))
+        return JSONResponse(body, status_code=status)
 
-    return application
+    @app.get("/metrics", include_in_schema=False)
+    def metrics() -> Response:
+        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
-
-class _Server(ThreadingMixIn, WSGIServer):
-    daemon_threads = True
-
-
-class _QuietHandler(WSGIRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 the base class names it so
-        """A scrape every few seconds is no news."""
+    return app
 
 
 def main(environ: Mapping[str, str]) -> int:
     """Serve until SIGTERM or SIGINT. Raises InvalidValue for wrong settings, ServiceFailed for a port in use."""
     settings = ServeSettings.from_environment(environ)
-    application = make_application(database_url=settings.database_url)
+    listening = _listening(settings.host, settings.port)
+    services = Services(url=settings.database_url)
     try:
-        server = make_server(settings.host, settings.port, application, _Server, _QuietHandler)
-    except OSError as error:
-        raise ServiceFailed(f"cannot listen on {settings.host}:{settings.port}: {error}") from error
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        # shutdown() waits for serve_forever(), which this very thread runs.
-        threading.Thread(target=server.shutdown, daemon=True).start()
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
-    with server:
-        server.serve_forever(poll_interval=0.2)
+        app = make_served_app(services, database_url=settings.database_url)
+        config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=10)
+        uvicorn.Server(config).run(sockets=[listening])
+    finally:
+        services.close()
     return 0
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+        listening.listen(128)
+    except OSError as error:
+        listening.close()
+        raise ServiceFailed(f"cannot listen on {host}:{port}: {error}") from error
+    return listening

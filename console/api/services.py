@@ -1,0 +1,39 @@
+"""What the API works with: the ledger for commands, a pool of connections for questions."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from psycopg import Connection
+from psycopg_pool import ConnectionPool
+
+from ledger.store.application import Ledger
+from projections.checkpoint import checkpoint
+
+_CONNECTIONS = 8
+
+
+class Services:
+    """Opened once per process; close it when done."""
+
+    def __init__(self, *, url: str) -> None:
+        self.ledger = Ledger(url=url, checkpoint=checkpoint)
+        self._pool = ConnectionPool(
+            url, min_size=1, max_size=_CONNECTIONS, open=True, kwargs={"autocommit": True}, timeout=10
+        )
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection[Any]]:
+        """Lend a connection in autocommit mode."""
+        with self._pool.connection() as connection:
+            yield connection
+
+    def now(self) -> datetime:
+        """Return the time at which a command is recorded."""
+        return datetime.now(UTC)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._pool.close()
+        self.ledger.close()

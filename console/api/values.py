@@ -1,0 +1,64 @@
+"""Values on the API's wire: amounts and energies are decimal texts, never numbers, so that no float touches them."""
+
+from decimal import Decimal
+from typing import Annotated
+
+from fastapi import Header
+from pydantic import BaseModel, ConfigDict, Field
+
+Code = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=64,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,63}$",
+        description="A code: opaque, never personal data.",
+        examples=["account-103"],
+    ),
+]
+Amount = Annotated[
+    str,
+    Field(
+        pattern=r"^-?[0-9]{1,18}(\.[0-9]{1,6})?$",
+        max_length=26,
+        description="An amount in currency units as decimal text.",
+        examples=["25.00"],
+    ),
+]
+_PLACES = "|".join(f"0{{{zeros}}}[1-9][0-9]{{0,{5 - zeros}}}" for zeros in range(6))
+PaidAmount = Annotated[
+    str,
+    Field(
+        pattern=rf"^([1-9][0-9]{{0,6}}(\.[0-9]{{1,6}})?|0\.({_PLACES}))$",
+        max_length=14,
+        description="An amount above zero, in currency units as decimal text.",
+        examples=["25.00"],
+    ),
+]
+Kwh = Annotated[str, Field(description="Kilowatt-hours as decimal text.", examples=["12.345"])]
+IdempotencyKey = Annotated[
+    str,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=150,
+        pattern=r"^[!-~]+$",
+        description="New for each command; the same key with the same content gives the first result again.",
+    ),
+]
+
+
+class Body(BaseModel):
+    """A request's body: unknown fields are refused, so that a misspelt one is not silently left out."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+def amount_text(amount: Decimal) -> str:
+    """Write an amount with all its micro-units."""
+    return f"{amount:.6f}"
+
+
+def kwh_text(milliwh: Decimal) -> str:
+    """Write milliwatt-hours as kilowatt-hours, exactly."""
+    return f"{milliwh.scaleb(-6):.6f}"

@@ -1,0 +1,26 @@
+"""The OpenAPI document, and schemathesis against the running API: nothing found."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+from console.cli import make_app
+from tests.api.conftest import Api
+
+
+def test_the_command_prints_the_document_without_any_service() -> None:
+    document = json.loads(CliRunner().invoke(make_app(), ["openapi"]).output)
+    assert document["openapi"].startswith("3.1")
+    assert "/v1/accounts/{account}/top-ups" in document["paths"]
+
+
+def test_schemathesis_finds_nothing(api: Api, tmp_path: Path) -> None:
+    key = api.key("kiosk", "payment-provider", "finance", "operator", "auditor", requests_per_minute=1_000_000)
+    command = [str(Path(sys.executable).parent / "schemathesis"), "run", f"{api.address}/openapi.json"]
+    command += ["--header", f"Authorization: Bearer {key}", "--max-examples", "15", "--seed", "7"]
+    command += ["--checks", "all", "--no-color"]
+    outcome = subprocess.run(command, capture_output=True, text=True, timeout=170, check=False, cwd=tmp_path)
+    assert outcome.returncode == 0, outcome.stdout[-30000:] + outcome.stderr[-2000:]
