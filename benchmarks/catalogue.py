@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from benchmarks import pricing, pricing_core, projection
+from benchmarks import field, pricing, pricing_core, projection
 from benchmarks.report import Report
 
 
@@ -19,4 +19,5 @@ BENCHMARKS: dict[str, Measure] = {
     "pricing": pricing.measure,
     "library": pricing.measure_library,
     "projection": projection.measure,
+    "field": field.measure,
 }

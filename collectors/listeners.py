@@ -1,8 +1,9 @@
 """A site's listeners: made and ended as the site file says, while terminals stay on those that did not change."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 
 from collectors.dial_in import DialIn, ListenerPlan
+from collectors.errors import CollectorError
 from collectors.lines import DialInLine, Line
 from collectors.metrics import CollectorMetrics
 from collectors.site import Concentrator, Site
@@ -14,25 +15,28 @@ class Listeners:
 
     def __init__(self, *, site: Site, metrics: CollectorMetrics) -> None:
         self._metrics = metrics
-        self._plans: dict[str, ListenerPlan] = {}
-        self._listeners: dict[str, DialIn] = {}
-        self._make(site, site.listeners)
+        self._plans = {plan.id: plan for plan in site.listeners}
+        self._listeners = {plan.id: self._made(site, plan) for plan in site.listeners}
 
     async def start(self) -> None:
         """Begin to listen on every port; raises CollectorError where one is taken."""
-        for listener in self._listeners.values():
-            await listener.start()
+        await _all_started([*self._listeners.values()])
 
     async def take_over(self, site: Site) -> None:
-        """Listen as a changed site says; raises CollectorError where a port is taken."""
+        """Listen as a changed site says; raises CollectorError where a new port is taken, with nothing changed."""
         wanted = {plan.id: plan for plan in site.listeners}
-        for name in [name for name, plan in self._plans.items() if wanted.get(name) != plan]:
+        gone = [name for name, plan in self._plans.items() if wanted.get(name) != plan]
+        ours = {(plan.host, plan.port) for plan in self._plans.values()}
+        made = {plan: self._made(site, plan) for plan in site.listeners if self._plans.get(plan.id) != plan}
+        await _all_started([listener for plan, listener in made.items() if (plan.host, plan.port) not in ours])
+        for name in gone:
             del self._plans[name]
             await self._listeners.pop(name).stop()
+        await _all_started([listener for plan, listener in made.items() if (plan.host, plan.port) in ours])
         for name, listener in self._listeners.items():
             listener.know(_terminals(site, name))
-        for listener in self._make(site, [plan for plan in site.listeners if plan.id not in self._listeners]):
-            await listener.start()
+        self._plans = wanted
+        self._listeners |= {plan.id: listener for plan, listener in made.items()}
 
     async def stop(self) -> None:
         """Stop listening, hang up on every terminal."""
@@ -54,13 +58,19 @@ class Listeners:
     def _count(self, listener: str) -> Callable[[str], None]:
         return lambda reason: self._metrics.callers_refused.labels(listener, reason).inc()
 
-    def _make(self, site: Site, plans: Iterable[ListenerPlan]) -> list[DialIn]:
-        made = []
-        for plan in plans:
-            listener = DialIn(plan=plan, terminals=_terminals(site, plan.id), refused=self._count(plan.id))
-            self._plans[plan.id], self._listeners[plan.id] = plan, listener
-            made.append(listener)
-        return made
+    def _made(self, site: Site, plan: ListenerPlan) -> DialIn:
+        return DialIn(plan=plan, terminals=_terminals(site, plan.id), refused=self._count(plan.id))
+
+
+async def _all_started(listeners: Sequence[DialIn]) -> None:
+    """Start listeners, or none of them; raises CollectorError where a port is taken."""
+    for listener in listeners:
+        try:
+            await listener.start()
+        except CollectorError:
+            for other in listeners:
+                await other.stop()
+            raise
 
 
 def _terminals(site: Site, listener: str) -> frozenset[str]:

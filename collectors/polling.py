@@ -80,6 +80,7 @@ class Polling:
         """
         if self._is_finishing:
             raise BadFile(path="the site file", errors=["polling has ended for good; restart the collector"])
+        await self._listeners.take_over(site)
         wanted = {concentrator.id: _made_of(site, concentrator) for concentrator in site.concentrators}
         gone = {name: lane for name, lane in self._lanes.items() if wanted.get(name) != lane.made_of}
         for name, lane in gone.items():
@@ -89,7 +90,6 @@ class Polling:
         for name in set(self.buses) - set(wanted):
             self.buses.pop(name).close()
             del self._reached[name]
-        await self._listeners.take_over(site)
         for lane in self._add(site, [c for c in site.concentrators if c.id not in self._lanes]):
             self._start(lane)
 
