@@ -3,6 +3,7 @@
 from collectors.nem12 import PROFILE as NEM12
 from collectors.profile_library import load_profile, profile_names
 from console.errors import ConsoleError
+from ledger.domain.supply import MeteredUnit
 from ledger.usecases.supplies import MeterFacts
 
 
@@ -13,6 +14,8 @@ class UnknownProfile(ConsoleError):
 def meter_facts(*, serial: str, profile: str, max_power_w: int) -> MeterFacts:
     """Return a meter's facts: its register's rollover and step as its profile says, none for interval files.
 
+    Which units it measures beside kWh is known of a profile, not of interval files.
+
     Raises UnknownProfile for a profile that is not known, naming those that are.
     """
     if profile == NEM12:
@@ -22,11 +25,18 @@ def meter_facts(*, serial: str, profile: str, max_power_w: int) -> MeterFacts:
             f"profile {profile!r} is not known; use one of {', '.join(profile_names())} for a meter on a"
             f" concentrator, or {NEM12} for one that interval files are imported for"
         )
-    total = load_profile(profile).total
+    known = load_profile(profile)
+    total = known.total
+    beside: tuple[tuple[MeteredUnit, object | None], ...] = (
+        ("kvarh", known.reactive),
+        ("kVAh", known.apparent),
+        ("kW", known.demand),
+    )
     return MeterFacts(
         serial=serial,
         profile=profile,
         max_power_w=max_power_w,
         modulus_milliwh=total.modulus_milliwh,
         resolution_milliwh=total.resolution_milliwh,
+        gives=tuple(unit for unit, register in beside if register is not None),
     )

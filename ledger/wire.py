@@ -74,6 +74,7 @@ class IntervalReading(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     import_milliwh: Integer
     demand_w: Integer | None = None
     reactive_millivarh: Integer | None = None
+    apparent_millivah: Integer | None = None
     supersedes: UUID | None = None
     quality: Quality = "measured"
     profile: str = ""

@@ -9,6 +9,8 @@ from console.tariffs.amounts import kwh_text, money_text
 from console.tariffs.explaining import Explained, fields_of
 from console.tariffs.showing import lines_table, wide_console
 from ledger.domain.meter import UsageCorrected, UsageDebited
+from ledger.domain.supply import Registers
+from ledger.rating.quantities import Quantities
 
 
 def show_explained(found: Explained) -> None:
@@ -59,7 +61,32 @@ def _usage(fact: UsageDebited | UsageCorrected) -> Mapping[str, str]:
             ("closing register", fact.closing_milliwh),
         ):
             rows[name] = "none: the meter gives intervals" if milliwh is None else f"{kwh_text(milliwh)} kWh"
-    return {**rows, "used": f"{kwh_text(fact.usage_milliwh)} kWh"}
+        rows |= registers_rows("opening", fact.opening_registers) | registers_rows("closing", fact.closing_registers)
+    return {**rows, "used": f"{kwh_text(fact.usage_milliwh)} kWh", **quantities_rows(fact.quantities)}
+
+
+def registers_rows(which: str, registers: Registers | None) -> dict[str, str]:
+    """Return the registers beside a total in words, by name."""
+    if registers is None:
+        return {}
+    rows = {f"{which} register {name}": f"{kwh_text(milliwh)} kWh" for name, milliwh in registers.periods.items()}
+    for unit, register in (("kvarh", registers.reactive_millivarh), ("kVAh", registers.apparent_millivah)):
+        if register is not None:
+            rows[f"{which} register of {unit}"] = f"{kwh_text(register)} {unit}"
+    return rows
+
+
+def quantities_rows(quantities: Quantities | None) -> dict[str, str]:
+    """Return what was metered beside the energy, or instead of it by period, in words."""
+    if quantities is None:
+        return {}
+    rows = {f"used in {name}": f"{kwh_text(milliwh)} kWh" for name, milliwh in quantities.periods.items()}
+    for unit, quantity in (("kvarh", quantities.reactive_millivarh), ("kVAh", quantities.apparent_millivah)):
+        if quantity is not None:
+            rows[f"used {unit}"] = f"{kwh_text(quantity)} {unit}"
+    if quantities.demand_w is not None:
+        rows["demand"] = f"{quantities.demand_w} W"
+    return rows
 
 
 def _tariffs(found: Explained) -> Mapping[str, str]:

@@ -19,6 +19,7 @@ from ledger.domain.supply import SupplyOccupied
 from ledger.rating.bill import bill
 from ledger.rating.components import Allowance, CapacityCharge, DailyCharge, Minimum
 from ledger.rating.lines import Counters, Line
+from ledger.rating.quantities import NO_QUANTITIES, Quantities
 from ledger.rating.rate import CompiledTariff
 from ledger.rating.usage import Usage
 from ledger.store.mapper import fact_of
@@ -44,11 +45,34 @@ class _Recorded:
     start: datetime
     end: datetime
     energy_milliwh: int
+    quantities: Quantities = NO_QUANTITIES
     amounts: dict[str, int] = field(default_factory=dict)
+
+    def usage(self, draft: CompiledTariff) -> list[Usage]:
+        """Return the usage as the draft prices it: by time-of-use register where it knows their periods."""
+        found = self.quantities
+        calendar = draft.tariff.calendar
+        by_period = {"": self.energy_milliwh}
+        if calendar is not None and found.periods and set(found.periods) <= set(calendar.periods):
+            by_period = dict(found.periods)
+        beside = Usage(
+            start=self.start,
+            end=self.end,
+            import_milliwh=by_period.pop("", 0),
+            reactive_millivarh=found.reactive_millivarh or 0,
+            apparent_millivah=found.apparent_millivah or 0,
+            demand_w=found.demand_w,
+        )
+        by_register = [Usage(self.start, self.end, energy, period=name) for name, energy in by_period.items()]
+        return [*by_register, beside] if beside.import_milliwh or not by_register or _is_more(beside) else by_register
 
     def add(self, lines: Iterable[Line | Difference]) -> None:
         for line in lines:
             self.amounts[line.component] = self.amounts.get(line.component, 0) + line.amount_micros
+
+
+def _is_more(usage: Usage) -> bool:
+    return bool(usage.reactive_millivarh or usage.apparent_millivah) or usage.demand_w is not None
 
 
 @dataclass(slots=True)
@@ -132,8 +156,7 @@ def simulate(
         for span in _recorded(connection, supply).values():
             if (accounts and span.account not in accounts) or not begin - _FILLS_COUNTERS < span.end <= end:
                 continue
-            usage = Usage(start=span.start, end=span.end, import_milliwh=span.energy_milliwh)
-            rated = bill(draft, [usage], counters=counters.get(span.account, Counters()), days=False)
+            rated = bill(draft, span.usage(draft), counters=counters.get(span.account, Counters()), days=False)
             counters[span.account] = rated.counters
             if span.end > begin:
                 _count(simulation, span, rated.lines)
@@ -161,9 +184,13 @@ def _recorded(connection: Connection[Any], supply: str) -> dict[int, _Recorded]:
         for version, topic, state in cursor:
             fact = fact_of(topic, bytes(state))
             if isinstance(fact, UsageDebited):
-                spans[version] = _Recorded(fact.account, fact.started_at, fact.ended_at, fact.usage_milliwh)
+                quantities = fact.quantities or NO_QUANTITIES
+                spans[version] = _Recorded(
+                    fact.account, fact.started_at, fact.ended_at, fact.usage_milliwh, quantities
+                )
                 spans[version].add(fact.lines)
             elif isinstance(fact, UsageCorrected):
                 spans[fact.debit_version].energy_milliwh = fact.usage_milliwh
+                spans[fact.debit_version].quantities = fact.quantities or NO_QUANTITIES
                 spans[fact.debit_version].add(fact.lines)
     return spans

@@ -4,7 +4,6 @@ Rating the debits again from a known point, in the order in which they were bill
 (design I6). A correction replaces a figure, and the rest follows.
 """
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,9 +16,10 @@ from ledger.domain.meter import MeterState, UsageCorrected, UsageDebited
 from ledger.domain.meter_life import OccupancyCorrected
 from ledger.domain.occupancy import Share, shares
 from ledger.domain.snapshot import Price
+from ledger.domain.spans import span_of, versions_between
 from ledger.rating.lines import FRESH, Atom, Counters
+from ledger.rating.quantities import Quantities, cut_by_energy, less, more, segment_span, unknown_periods
 from ledger.rating.rate import CompiledTariff, rate
-from ledger.rating.segment import Rule, segment_by
 from ledger.values.errors import LedgerError
 
 
@@ -41,10 +41,23 @@ class Item(NamedTuple):
 
 
 class Figure(NamedTuple):
-    """An energy as it was given for a span, and of what quality."""
+    """An energy as it was given for a span, of what quality, and what else was metered."""
 
     energy_milliwh: int
     quality: str
+    quantities: Quantities | None = None
+
+    def says_the_same(self, other: "Figure") -> bool:
+        """Tell whether another figure is the same but for its quality."""
+        return self.energy_milliwh == other.energy_milliwh and self.quantities == other.quantities
+
+    def cut(self, energy_milliwh: int) -> tuple["Figure", "Figure"]:
+        """Return the figures of some of its energy, and of the rest."""
+        rest_milliwh, whole = self.energy_milliwh - energy_milliwh, self.quantities
+        if whole is None or not self.energy_milliwh:
+            return Figure(energy_milliwh, self.quality), Figure(rest_milliwh, self.quality, whole)
+        head = cut_by_energy(whole, energy_milliwh, self.energy_milliwh)
+        return Figure(energy_milliwh, self.quality, head), Figure(rest_milliwh, self.quality, less(whole, head))
 
 
 class Part(NamedTuple):
@@ -93,7 +106,14 @@ class BilledSpan:
     def shares(self) -> list[Share]:
         """Return what each occupancy used of it."""
         bounds = [(part.starts, number) for number, part in enumerate(self.parts)]
-        return shares(bounds, start=self.start, end=self.end, energy_milliwh=self.figure.energy_milliwh)
+        figure = self.figure
+        return shares(
+            bounds,
+            start=self.start,
+            end=self.end,
+            energy_milliwh=figure.energy_milliwh,
+            quantities=figure.quantities,
+        )
 
     @property
     def figure(self) -> Figure:
@@ -137,7 +157,8 @@ class BilledHistory:
         if isinstance(fact, UsageDebited):
             self._take_debit(version, fact)
         elif isinstance(fact, UsageCorrected) and fact.debit_version >= self.first_version:
-            self.replace(self._numbers[fact.reading], Figure(fact.usage_milliwh, fact.quality))
+            figure = Figure(fact.usage_milliwh, fact.quality, fact.quantities)
+            self.replace(self._numbers[fact.reading], figure)
         elif isinstance(fact, OccupancyCorrected):
             part = Part(fact.occupied_from, fact.occupancy, fact.account)
             self.rebook(part, cut_milliwh=fact.cut_milliwh)
@@ -149,11 +170,12 @@ class BilledHistory:
         if number is not None and fact.occupancy > self.spans[number].parts[-1].occupancy:
             span = self.spans[number]
             span.end, span.parts = fact.ended_at, (*span.parts, part)
-            span.figures = [Figure(span.figure.energy_milliwh + fact.usage_milliwh, fact.quality)]
+            quantities = more(span.figure.quantities, fact.quantities)
+            span.figures = [Figure(span.figure.energy_milliwh + fact.usage_milliwh, fact.quality, quantities)]
             self._mark(number)
             return
         self._numbers[fact.reading] = len(self.spans)
-        figures = [Figure(fact.usage_milliwh, fact.quality)]
+        figures = [Figure(fact.usage_milliwh, fact.quality, fact.quantities)]
         self.spans.append(
             BilledSpan(
                 version,
@@ -196,18 +218,18 @@ class BilledHistory:
     def _cut(self, number: int, instant: datetime, cut_milliwh: int) -> None:
         """Make two spans of one whose register was read in its midst."""
         span = self.spans[number]
-        figure = span.figure
+        head, tail = span.figure.cut(cut_milliwh)
         opening = span.opening_milliwh or 0
         rest = BilledSpan(
             span.version,
             span.reading,
             instant,
             span.end,
-            [Figure(figure.energy_milliwh - cut_milliwh, figure.quality)],
+            [tail],
             (span.parts[-1],),
             opening + cut_milliwh,
         )
-        span.end, span.figures = instant, [Figure(cut_milliwh, figure.quality)]
+        span.end, span.figures = instant, [head]
         self.spans.insert(number + 1, rest)
         self._numbers = {row.reading: index for index, row in enumerate(self.spans)}
         self._known = min(self._known, number)
@@ -294,18 +316,19 @@ def _steps(prices: Sequence[Price], span: BilledSpan) -> list[Step]:
 
 
 def _steps_of(prices: Sequence[Price], part: Part, share: Share) -> list[Step]:
-    first = bisect_right(prices, share.start, key=lambda price: price.starts) - 1
-    last = max(bisect_left(prices, share.end, key=lambda price: price.starts), first + 1)
-    tariffs = [price.tariff for price in prices[first:last] if price.tariff is not None] if first >= 0 else []
-    if first < 0 or len(tariffs) < last - first:
+    versions = versions_between(prices, share.start, share.end)
+    if versions is None:
         raise Underivable(
             f"no tariff is in force now for all of {share.start.isoformat()} to {share.end.isoformat()}"
         )
-    rules = [Rule(price.starts, tariff.days) for price, tariff in zip(prices[first:last], tariffs, strict=True)]
-    atoms = segment_by(rules, start=share.start, end=share.end, energy_milliwh=share.energy_milliwh)
+    span = span_of(share.start, share.end, share.energy_milliwh, share.quantities)
+    if unknown := unknown_periods(versions, span.quantities):
+        raise Underivable(f"the tariff in force now does not know the registers' periods {unknown}")
     return [
-        Step(part, tariffs[number], period, [atom for _, atom in group])
-        for (number, period), group in groupby(atoms, key=lambda pair: (pair[0], pair[1].period))
+        Step(part, versions[number].tariff, period, [atom for _, atom in group])
+        for (number, period), group in groupby(
+            segment_span(versions, span), key=lambda pair: (pair[0], pair[1].period)
+        )
     ]
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from ledger.domain import intervals, occupancy
+from ledger.domain import intervals, occupancy, registers
 from ledger.domain.billed import BilledHistory, BilledSpan, Figure, Item, Underivable
 from ledger.domain.judging import Bad
 from ledger.domain.meter import Difference, MeterState, Source, UsageCorrected
@@ -49,10 +49,18 @@ def readings_of(reading: IntervalReading, identity: UUID) -> tuple[UUID, ...]:
     return (identity,) if reading.supersedes is None else (identity, reading.supersedes)
 
 
-def judged(history: BilledHistory, reading: IntervalReading, identity: UUID) -> Correction | Superseded | Bad:
+def figure_of(reading: IntervalReading, prices: Sequence[Price]) -> Figure:
+    """Return an interval's figure, with what it says beside its energy of what is priced."""
+    return Figure(reading.import_milliwh, reading.quality, registers.of_interval(reading, prices))
+
+
+def judged(
+    history: BilledHistory, reading: IntervalReading, identity: UUID, prices: Sequence[Price]
+) -> Correction | Superseded | Bad:
     """Judge an interval that overlaps what is billed, or says that it replaces something."""
     number = history.find(identity)
-    if number is not None and Figure(reading.import_milliwh, reading.quality) in history.spans[number].figures:
+    told = figure_of(reading, prices)
+    if number is not None and told in history.spans[number].figures:
         return Superseded()
     if reading.supersedes not in (None, identity):
         return _of_another_span(history, reading)
@@ -61,7 +69,7 @@ def judged(history: BilledHistory, reading: IntervalReading, identity: UUID) -> 
     figure = history.spans[number].figure
     if reading.supersedes is not None and _RANKS[reading.quality] > _RANKS.get(figure.quality, 0):
         return Correction(number)
-    if figure.energy_milliwh == reading.import_milliwh:
+    if figure.says_the_same(told):
         return Superseded()
     is_plain = reading.supersedes is None
     return intervals.contradiction(figure.energy_milliwh, reading) if is_plain else _not_better(figure, reading)
@@ -112,8 +120,9 @@ class Correcting:
         if not occupancy.agrees(self.state, derived):
             return self._underivable("the counters kept are not those that the debits lead to by today's prices")
         replaced = history.spans[number].figure
-        history.replace(number, Figure(self.reading.import_milliwh, self.reading.quality))
-        rated = history.rerate(self.prices) if replaced.energy_milliwh != self.reading.import_milliwh else []
+        told = figure_of(self.reading, self.prices)
+        history.replace(number, told)
+        rated = [] if replaced.says_the_same(told) else history.rerate(self.prices)
         return self._fact(history, number, replaced, rated)
 
     def _underivable(self, detail: str) -> Bad:
@@ -157,6 +166,8 @@ class Correcting:
             ),
             recorded_at=self.recorded_at,
             usages=usages,
+            replaced_quantities=replaced.quantities,
+            quantities=span.figure.quantities,
         )
 
 

@@ -1,10 +1,13 @@
 """Interval readings: their identity, what may be wrong with one, and the spans that are billed already."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from ledger.domain.judging import FUTURE_TOLERANCE, Bad, allowance_milliwh
+from ledger.domain import registers
+from ledger.domain.judging import FUTURE_TOLERANCE, Bad, Judging, allowance_milliwh
+from ledger.domain.snapshot import Price
 from ledger.domain.supply import MeterInstalled
 from ledger.values.errors import LedgerError
 from ledger.values.identity import reading_id
@@ -38,8 +41,10 @@ def identity(reading: IntervalReading) -> UUID:
     return reading_id(meter=reading.meter, registers=f"import/{length_s}s", read_at=reading.start)
 
 
-def judged(*, reading: IntervalReading, meter: MeterInstalled, published_at: datetime) -> Bad | None:
-    """Say what is wrong with an interval by itself; None where nothing is."""
+def judged(
+    *, reading: IntervalReading, meter: MeterInstalled, published_at: datetime, prices: Sequence[Price]
+) -> Bad | None:
+    """Say what is wrong with an interval by itself; None where nothing is. `prices` say what else it must give."""
     energy = reading.import_milliwh
     if reading.end <= reading.start:
         return Bad("out-of-range", f"the interval ends at {reading.end.isoformat()}, not after its start", energy)
@@ -53,7 +58,7 @@ def judged(*, reading: IntervalReading, meter: MeterInstalled, published_at: dat
     allowance = allowance_milliwh(meter, reading.end - reading.start)
     if energy > allowance:
         return Bad("leap", f"{energy} mWh, but {meter.max_power_w} W allow {allowance} mWh", energy)
-    return None
+    return registers.judged_interval(reading, Judging(meter, reading.start, allowance), prices)
 
 
 def contradiction(billed_milliwh: int | None, reading: IntervalReading) -> Bad:

@@ -1,6 +1,7 @@
 """Whether a reading may become money (design I8): a bad one is held with a reason, never billed."""
 
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import msgspec
 
@@ -13,9 +14,9 @@ FUTURE_TOLERANCE = timedelta(minutes=5)
 # A reading's time is taken on one side of a Modbus exchange that may take this long.
 READ_TIME_TOLERANCE = timedelta(seconds=2)
 
-# Held not because the reading is bad, but because nothing says yet who pays for it, or how much: the next reading
-# bills the whole span once that is known, so an episode of these does not outlast its cause.
-AWAITED: tuple[str, ...] = ("unoccupied", "no-terms")
+# Held not because the reading is bad, but because nothing says yet who pays for it, by what, or how much: the next
+# reading bills the whole span once that is known, so an episode of these does not outlast its cause.
+AWAITED: tuple[str, ...] = ("unoccupied", "no-terms", "register-missing", "unknown-period")
 
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -41,33 +42,58 @@ def allowance_milliwh(meter: MeterInstalled, span: timedelta) -> int:
     return meter.max_power_w * (length // _MICROSECOND) // 3_600_000 + meter.resolution_milliwh
 
 
-def judged(
-    *, reading: RegisterReading, meter: MeterInstalled, state: MeterState, since: datetime, published_at: datetime
-) -> Good | Bad:
-    """Judge a register reading against the last good one, which was read at `since`.
+class Judging(NamedTuple):
+    """What the registers of a reading may have moved by since the last good one, which was read at `since`."""
+
+    meter: MeterInstalled
+    since: datetime
+    allowance_milliwh: int
+    has_fallen: bool = False
+
+    @property
+    def told(self) -> str:
+        """What is allowed, in words."""
+        return f"{self.meter.max_power_w} W allow {self.allowance_milliwh} mWh"
+
+    def register(self, register: int, last: int, *, name: str = "register", unit: str = "mWh") -> Good | Bad:
+        """Judge a cumulative register against its last good value; the meter's registers share modulus and step."""
+        modulus = self.meter.modulus_milliwh
+        if register < 0 or (modulus and register >= modulus):
+            return Bad("out-of-range", f"{name} {register} {unit} is outside 0 to {modulus} {unit}")
+        usage = register - last
+        if usage < 0 and modulus and not self.has_fallen and usage + modulus <= self.allowance_milliwh:
+            usage += modulus
+        if usage < 0:
+            return Bad("backwards", f"{name} fell from {last} to {register} {unit}")
+        if usage > self.allowance_milliwh:
+            of = "" if name == "register" else f"{name}: "
+            detail = f"{of}{usage} {unit} since {self.since.isoformat()}, but {self.told}"
+            return Bad("leap", detail, claimed_milliwh=usage)
+        return Good(usage)
+
+
+def judging_of(
+    meter: MeterInstalled, state: MeterState, since: datetime, read_at: datetime, slack_milliwh: int = 0
+) -> Judging:
+    """Return what may be believed of a reading; `slack_milliwh` may have been held back at `since`.
 
     While an episode of leaps is open, what may pass does not grow with time, and after a fall no rollover is
     believed: a wrong register that stays must not become believable by waiting.
     """
-    register = reading.import_milliwh
+    allowance = allowance_milliwh(meter, read_at - since) + slack_milliwh
+    episode = state.episode
+    if episode is None:
+        return Judging(meter, since, allowance)
+    if episode.allowance_milliwh >= 0:
+        allowance = min(allowance, episode.allowance_milliwh)
+    return Judging(meter, since, allowance, episode.reason == "backwards")
+
+
+def judged(reading: RegisterReading, judging: Judging, state: MeterState, published_at: datetime) -> Good | Bad:
+    """Judge a register reading's time and its total."""
     if reading.read_at > published_at + FUTURE_TOLERANCE:
         return Bad("in-the-future", f"read at {reading.read_at.isoformat()}, published {published_at.isoformat()}")
-    if register < 0 or (meter.modulus_milliwh and register >= meter.modulus_milliwh):
-        return Bad("out-of-range", f"register {register} mWh is outside 0 to {meter.modulus_milliwh} mWh")
-    allowance = allowance_milliwh(meter, reading.read_at - since)
-    has_fallen = state.episode is not None and state.episode.reason == "backwards"
-    if state.episode is not None and state.episode.allowance_milliwh >= 0:
-        allowance = min(allowance, state.episode.allowance_milliwh)
-    last = state.register_milliwh or 0
-    usage = register - last
-    if usage < 0 and meter.modulus_milliwh and not has_fallen and usage + meter.modulus_milliwh <= allowance:
-        usage += meter.modulus_milliwh
-    if usage < 0:
-        return Bad("backwards", f"register fell from {last} to {register} mWh")
-    if usage > allowance:
-        detail = f"{usage} mWh since {since.isoformat()}, but {meter.max_power_w} W allow {allowance} mWh"
-        return Bad("leap", detail, claimed_milliwh=usage)
-    return Good(usage)
+    return judging.register(reading.import_milliwh, state.register_milliwh or 0)
 
 
 def is_counted_in(episode: Episode | None, bad: Bad) -> bool:

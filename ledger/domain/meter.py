@@ -10,7 +10,9 @@ from uuid import UUID
 import msgspec
 
 from ledger.domain.event import Fact, Posting, fact_type
+from ledger.domain.supply import Registers
 from ledger.rating.lines import Counters, Line
+from ledger.rating.quantities import Quantities
 from ledger.wire import Instant
 
 HoldReason = Literal[
@@ -23,6 +25,9 @@ HoldReason = Literal[
     "unoccupied",
     "no-terms",
     "crossed-meter",
+    "registers-disagree",
+    "register-missing",
+    "unknown-period",
 ]
 
 
@@ -67,7 +72,8 @@ class MeterState(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
     `supply_version` is how far the Supply stream is taken in. `occupancy` is the number, from 0, of the one that owns
     the counters; `former` are the counters of the last few before it. `read_back` is a serial that the meter gave
-    which is not its own, empty where there is no such doubt.
+    which is not its own, empty where there is no such doubt. `registers` are the last good values of the registers
+    beside the total.
     """
 
     meter: str = ""
@@ -81,6 +87,7 @@ class MeterState(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     occupancy: int = 0
     former: tuple[Former, ...] = ()
     read_back: str = ""
+    registers: Registers | None = None
 
 
 @fact_type("meter.usage-debited/1")
@@ -89,6 +96,9 @@ class UsageDebited(Fact, frozen=True, kw_only=True):
 
     Energies are milliwatt-hours, amounts micro-units. Registers are None where the meter gives intervals; behind
     transformers they count `multiplier` times the meter's own. `occupancy` is the number, from 0, of the occupancy.
+
+    Where there are registers by time-of-use period, `usage_milliwh` is what they counted. `quantities` are what was
+    metered beside the energy, or instead of it by period, as far as the tariff prices it.
     """
 
     supply: str
@@ -111,6 +121,9 @@ class UsageDebited(Fact, frozen=True, kw_only=True):
     state: MeterState
     occupancy: int = 0
     multiplier: str = "1"
+    opening_registers: Registers | None = None
+    closing_registers: Registers | None = None
+    quantities: Quantities | None = None
 
 
 @fact_type("meter.reading-held/1")
@@ -190,6 +203,8 @@ class UsageCorrected(Fact, frozen=True, kw_only=True):
     source: Source
     state: MeterState
     usages: tuple[tuple[str, int], ...] = ()
+    replaced_quantities: Quantities | None = None
+    quantities: Quantities | None = None
 
 
 def state_of(fact: Fact) -> MeterState:

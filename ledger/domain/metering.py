@@ -4,27 +4,25 @@
 The walk goes on from here to `segment` and `rate`.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import groupby
 from uuid import UUID
 
 import msgspec
 
-from ledger.domain import correcting, intervals, moving, occupancy, serials
+from ledger.domain import correcting, intervals, moving, occupancy, registers, serials
 from ledger.domain.billed import BilledHistory
 from ledger.domain.event import Event, Fact
-from ledger.domain.judging import AWAITED, Bad, frozen_allowance_milliwh, is_counted_in, judged
+from ledger.domain.judging import AWAITED, Bad, frozen_allowance_milliwh, is_counted_in, judged, judging_of
 from ledger.domain.meter import Episode, MeterState, ReadingHeld, Source, UsageDebited
 from ledger.domain.occupancy import Share
 from ledger.domain.postings import debit_postings
-from ledger.domain.snapshot import Price, PricingSnapshot
+from ledger.domain.registers import Taken
+from ledger.domain.snapshot import PricingSnapshot
+from ledger.domain.spans import needs_between, plain_tariff, rated_plain, rated_span, span_of
 from ledger.domain.spell import Spell
 from ledger.domain.supply import MeterInstalled, Supply
-from ledger.rating.lines import FRESH, Counters, Line
-from ledger.rating.rate import rate
-from ledger.rating.segment import Rule, segment, segment_by
+from ledger.rating.lines import FRESH, Rated
 from ledger.values.identity import reading_id
 from ledger.wire import IntervalReading, RegisterReading
 
@@ -75,20 +73,18 @@ def take_register(draft: Draft, metering: Metering, supply: Supply, reading: Reg
         begin(metering, supply)
     since = billed_to(metering)
     if number < 0 or reading.read_at <= since or reading.meter != metering.state.meter:
-        taker.supersede(evidence, since)
+        taker.supersede(evidence, since, reading)
         return
-    verdict = judged(
-        reading=reading, meter=spell.meter, state=metering.state, since=since, published_at=source.published_at
-    )
-    if isinstance(verdict, Bad):
-        taker.hold(evidence, verdict, since=since)
-    elif verdict.usage_milliwh == 0:
+    taken = taker.judged(reading, since, source.published_at)
+    if isinstance(taken, Bad):
+        taker.hold(evidence, taken, since=since)
+    elif taker.is_nothing(taken, reading.read_at):
         if number != metering.state.occupancy:
             moving.close_until(taker, number, source)
         metering.seen_at = reading.read_at
         metering.is_seen_dirty = True
     else:
-        taker.debit(evidence, since, reading.read_at, verdict.usage_milliwh)
+        taker.debit(evidence, since, reading.read_at, taken)
 
 
 def take_interval(
@@ -108,14 +104,15 @@ def take_interval(
     taker = Taker(draft, metering, supply, spell.meter, source)
     evidence = evidence_of(reading)
     number = supply.occupancy_number_at(reading.start)
-    bad = intervals.judged(reading=reading, meter=spell.meter, published_at=source.published_at)
+    prices = draft.snapshot.prices_of(supply)
+    bad = intervals.judged(reading=reading, meter=spell.meter, published_at=source.published_at, prices=prices)
     if bad is None and number < 0:
         bad = Bad("unoccupied", f"no account occupies {supply.code} at this time", reading.import_milliwh)
     if bad is None and correcting.needs_history(metering.state.covered, reading, evidence.reading):
         wanted = correcting.readings_of(reading, evidence.reading)
         if billed is None or not all(billed.knows(one) for one in wanted):
             raise intervals.HistoryNeeded(supply.code, wanted)
-        verdict = correcting.judged(billed, reading, evidence.reading)
+        verdict = correcting.judged(billed, reading, evidence.reading, prices)
         if isinstance(verdict, correcting.Superseded):
             metering.superseded += 1
             metering.is_seen_dirty = True
@@ -128,7 +125,8 @@ def take_interval(
         return
     begin(metering, supply)
     moving.recall(taker, evidence.reading, number, billed)
-    taker.debit(evidence, reading.start, reading.end, reading.import_milliwh)
+    taken = Taken(None, registers.of_interval(reading, prices), reading.import_milliwh)
+    taker.debit(evidence, reading.start, reading.end, taken)
 
 
 class Evidence(msgspec.Struct, frozen=True, gc=False):
@@ -169,51 +167,91 @@ class Taker:
     meter: MeterInstalled
     source: Source
 
-    def debit(self, evidence: Evidence, start: datetime, end: datetime, usage_milliwh: int) -> bool:
+    def judged(self, reading: RegisterReading, since: datetime, published_at: datetime) -> Taken | Bad:
+        """Judge a register reading that is later than what is billed, and say what was used since."""
+        state = self.metering.state
+        slack = 0 if state.registers is None else registers.slack_milliwh(self.meter, state.registers)
+        judging = judging_of(self.meter, state, since, reading.read_at, slack)
+        verdict = judged(reading, judging, state, published_at)
+        if isinstance(verdict, Bad):
+            return verdict
+        prices = self.draft.snapshot.prices_of(self.supply)
+        if state.registers is None and reading.periods is None and plain_tariff(prices, since) is not None:
+            return Taken(None, None, verdict.usage_milliwh)
+        needs = needs_between(prices, since, reading.read_at)
+        return registers.taken(
+            reading=reading, judging=judging, state=state, usage_milliwh=verdict.usage_milliwh, needs=needs
+        )
+
+    def is_nothing(self, taken: Taken, at: datetime) -> bool:
+        """Tell whether there is nothing to bill."""
+        if taken.usage_milliwh or taken.quantities is None:
+            return taken.usage_milliwh == 0
+        prices = self.draft.snapshot.prices_of(self.supply)
+        return not taken.is_more_than(self.metering.state.counters, at, prices)
+
+    def unread(self, usage_milliwh: int) -> Taken:
+        """Return usage of a total of which the registers beside it were not read."""
+        return Taken(registers.unread(self.metering.state.registers), None, usage_milliwh)
+
+    def debit(self, evidence: Evidence, start: datetime, end: datetime, taken: Taken) -> bool:
         """Price the usage of [start, end) and draft its debit, one for each occupancy that it lies in.
 
         Hold it where no tariff is in force for all of it; tells whether it was billed.
         """
-        cut = occupancy.shares(occupancy.bounds_of(self.supply), start=start, end=end, energy_milliwh=usage_milliwh)
-        rated = [(share, self._rated(share)) for share in cut]
-        if any(one is None for _, one in rated):
-            bad = Bad("no-terms", f"{self.supply.code} has no tariff in force for all of this time", usage_milliwh)
-            if evidence.covers is None:
-                self.hold(evidence, bad, since=start)
-            else:
-                self.hold_interval(evidence, bad)
-            return False
-        for share, one in rated:
+        cut = self._cut(start, end, taken)
+        rated: list[Rated] = []
+        for share in cut:
+            one = self._rated(share, is_part=len(cut) > 1)
+            if isinstance(one, Bad):
+                bad = Bad(one.reason, one.detail, taken.usage_milliwh)
+                if evidence.covers is None:
+                    self.hold(evidence, bad, since=start)
+                else:
+                    self.hold_interval(evidence, bad)
+                return False
+            rated.append(one)
+        for share, one in zip(cut, rated, strict=True):
             if share.occupancy > self.metering.state.occupancy:
                 moving.close_until(self, share.occupancy, self.source)
-            if one is not None:
-                self._append_debit(evidence, share, *one, is_last=share is cut[-1])
+            self._append_debit(evidence, share, one, taken if share is cut[-1] else None)
         number = self.supply.occupancy_number_at(end)
         if evidence.covers is None and number > self.metering.state.occupancy:
             is_read = self.supply.occupancies[number].occupied_from == end
             moving.close_until(self, number, self.source, is_apportioned=not is_read)
         return True
 
-    def can_rate(self, start: datetime, end: datetime, usage_milliwh: int) -> bool:
+    def can_rate(self, start: datetime, end: datetime, taken: Taken) -> bool:
         """Tell whether tariffs are in force for all of a span."""
-        bounds = occupancy.bounds_of(self.supply)
-        cut = occupancy.shares(bounds, start=start, end=end, energy_milliwh=usage_milliwh)
-        return all(self._rated(share) is not None for share in cut)
+        return not any(isinstance(self._rated(share), Bad) for share in self._cut(start, end, taken))
 
-    def _append_debit(
-        self, evidence: Evidence, share: Share, lines: list[Line], counters: Counters, *, is_last: bool
-    ) -> None:
+    def _cut(self, start: datetime, end: datetime, taken: Taken) -> list[Share]:
+        return occupancy.shares(
+            occupancy.bounds_of(self.supply),
+            start=start,
+            end=end,
+            energy_milliwh=taken.usage_milliwh,
+            quantities=taken.quantities,
+        )
+
+    def _append_debit(self, evidence: Evidence, share: Share, rated: Rated, last: Taken | None) -> None:
+        """Draft the debit of a share; `last` is the reading's usage where the share is the last one's."""
         state, payer = self.metering.state, self.supply.occupancies[share.occupancy]
-        is_register = evidence.covers is None
-        closing = evidence.register_milliwh if is_last else self._register_after(share.energy_milliwh)
+        is_register, lines = evidence.covers is None, rated.lines
+        if last is not None:
+            closing, beside = evidence.register_milliwh, last.closing
+        else:
+            closing = self._register_after(share.energy_milliwh)
+            beside = registers.advanced(state.registers, share.quantities, self.meter.modulus_milliwh)
         before = occupancy.counters_of(state, share.occupancy) or FRESH
         after = msgspec.structs.replace(
-            moving.with_share(state, share.occupancy, counters),
+            moving.with_share(state, share.occupancy, rated.counters),
             meter=self.meter.meter,
             billed_to=share.end if state.billed_to is None else max(share.end, state.billed_to),
             register_milliwh=closing if is_register else None,
             covered=intervals.covering(state.covered, evidence.covers),
             episode=None if _is_over(state.episode) else state.episode,
+            registers=beside,
         )
         fact = UsageDebited(
             supply=self.supply.code,
@@ -237,6 +275,9 @@ class Taker:
             recorded_at=self.draft.recorded_at,
             occupancy=share.occupancy,
             multiplier=self.meter.multiplier,
+            opening_registers=state.registers,
+            closing_registers=beside,
+            quantities=share.quantities,
         )
         self.append(fact, after)
 
@@ -245,14 +286,13 @@ class Taker:
         register = (self.metering.state.register_milliwh or 0) + energy_milliwh
         return register % self.meter.modulus_milliwh if self.meter.modulus_milliwh else register
 
-    def supersede(self, evidence: Evidence, since: datetime) -> None:
+    def supersede(self, evidence: Evidence, since: datetime, reading: RegisterReading) -> None:
         """Count a reading at or before what is billed; hold it where it contradicts that very time."""
-        last = self.metering.state.register_milliwh
-        register = evidence.register_milliwh or 0
-        if evidence.read_at == since and register != last and self.meter.meter == self.metering.state.meter:
-            detail = f"register {register} mWh, but {last} mWh at this very time"
-            self.hold(evidence, Bad("conflicting", detail, max(register - (last or 0), 0)), since=since)
-            return
+        if evidence.read_at == since and self.meter.meter == self.metering.state.meter:
+            bad = registers.contradiction(reading, self.metering.state, self.meter)
+            if bad is not None:
+                self.hold(evidence, bad, since=since)
+                return
         self.metering.superseded += 1
         self.metering.is_seen_dirty = True
 
@@ -318,40 +358,15 @@ class Taker:
         stream = self.draft.snapshot.stream_of(self.supply.code)
         self.draft.events.append(Event(stream, self.metering.version, fact))
 
-    def _rated(self, share: Share) -> tuple[list[Line], Counters] | None:
+    def _rated(self, share: Share, *, is_part: bool = False) -> Rated | Bad:
         prices = self.draft.snapshot.prices_of(self.supply)
         counters = occupancy.counters_of(self.metering.state, share.occupancy) or FRESH
-        _, start, end, usage_milliwh = share
-        if prices and prices[-1].starts <= start:
-            newest = prices[-1].tariff
-            if newest is None:
-                return None
-            days = newest.days
-            atoms = segment(start=start, end=end, energy_milliwh=usage_milliwh, zone=days.zone, days=days)
-            rated = rate(newest, counters, atoms)
-            return rated.lines, rated.counters
-        return _rated_by_several(prices, counters, start, end, usage_milliwh)
-
-
-def _rated_by_several(
-    prices: Sequence[Price], counters: Counters, start: datetime, end: datetime, usage_milliwh: int
-) -> tuple[list[Line], Counters] | None:
-    """Rate a span that several tariff versions may share; None where none is in force for some of it."""
-    first = max((number for number, price in enumerate(prices) if price.starts <= start), default=None)
-    if first is None:
-        return None
-    prices = [price for price in prices[first:] if price.starts < end or price is prices[first]]
-    tariffs = [price.tariff for price in prices if price.tariff is not None]
-    if len(tariffs) < len(prices):
-        return None
-    lines: list[Line] = []
-    rules = [Rule(price.starts, tariff.days) for price, tariff in zip(prices, tariffs, strict=True)]
-    numbered = segment_by(rules, start=start, end=end, energy_milliwh=usage_milliwh)
-    for number, group in groupby(numbered, key=lambda pair: pair[0]):
-        rated = rate(tariffs[number], counters, [atom for _, atom in group])
-        lines += rated.lines
-        counters = rated.counters
-    return lines, counters
+        _, start, end, usage_milliwh, quantities = share
+        plain = None if is_part or quantities is not None else plain_tariff(prices, start)
+        if plain is not None:
+            return rated_plain(plain, counters, start, end, usage_milliwh)
+        span = span_of(start, end, usage_milliwh, quantities, is_part=is_part)
+        return rated_span(prices, counters, span, supply=self.supply.code)
 
 
 def _installed(supply: Supply) -> Spell:
@@ -379,6 +394,7 @@ def begin(metering: Metering, supply: Supply) -> None:
         account=first.account,
         billed_to=first.occupied_from if is_register else None,
         register_milliwh=opening if is_register else None,
+        registers=registers.scaled(first.opening_registers, spell) if is_register else None,
     )
 
 

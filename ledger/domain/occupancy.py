@@ -13,6 +13,7 @@ import msgspec
 from ledger.domain.meter import Former, MeterState
 from ledger.domain.supply import Supply
 from ledger.rating.lines import FRESH, Counters
+from ledger.rating.quantities import Quantities, less, more, part_of
 
 # A room that changes hands every few weeks, whose files come in a month late.
 FORMERS_KEPT = 4
@@ -27,6 +28,7 @@ class Share(NamedTuple):
     start: datetime
     end: datetime
     energy_milliwh: int
+    quantities: Quantities | None = None
 
 
 def counters_of(state: MeterState, occupancy: int) -> Counters | None:
@@ -67,12 +69,18 @@ def energy_until(instant: datetime, *, start: datetime, end: datetime, energy_mi
 
 
 def shares(
-    bounds: Sequence[tuple[datetime, int]], *, start: datetime, end: datetime, energy_milliwh: int
+    bounds: Sequence[tuple[datetime, int]],
+    *,
+    start: datetime,
+    end: datetime,
+    energy_milliwh: int,
+    quantities: Quantities | None = None,
 ) -> list[Share]:
     """Cut the usage of [start, end) where occupancies begin, conserving every milliwatt-hour.
 
     `bounds` are (from when, number), ascending; the first one counts from the start at the latest. An occupancy of
-    which the span holds no energy is left out; where there is none at all, the first has the whole span.
+    which the span holds nothing is left out; where there is no energy at all, the first has the whole span.
+    Registers by period are cut one by one, and a demand is the last one's.
     """
     number = bounds[0][1]
     inside = [(begins, later) for begins, later in bounds if start < begins < end]
@@ -80,7 +88,9 @@ def shares(
         if begins <= start:
             number = one
     if not inside or not energy_milliwh:
-        return [Share(number, start, end, energy_milliwh)]
+        return [Share(number, start, end, energy_milliwh, quantities)]
+    if quantities is not None:
+        return _shares_of(quantities, [*inside, (end, number)], number, start, end, energy_milliwh)
     found: list[Share] = []
     begin, taken = start, 0
     for finish, following in (*inside, (end, number)):
@@ -88,6 +98,34 @@ def shares(
         if upto > taken:
             found.append(Share(number, begin, finish, upto - taken))
         begin, taken, number = finish, upto, following
+    return found
+
+
+def _shares_of(
+    quantities: Quantities,
+    cuts: Sequence[tuple[datetime, int]],
+    number: int,
+    start: datetime,
+    end: datetime,
+    energy_milliwh: int,
+) -> list[Share]:
+    """Cut everything that was metered, each by the floor of its cumulative share."""
+    length = (end - start) // _MICROSECOND
+    found: list[Share] = []
+    begin, taken, used = start, 0, Quantities()
+    for finish, following in cuts:
+        until = (finish - start) // _MICROSECOND
+        upto = part_of(quantities, until, length)
+        energy = sum(upto.periods.values()) if upto.periods else energy_milliwh * until // length
+        part = less(upto, used)
+        is_last = finish == end
+        if is_last:
+            part = msgspec.structs.replace(part, demand_w=quantities.demand_w)
+        if energy > taken or part.reactive_millivarh or part.apparent_millivah:
+            found.append(Share(number, begin, finish, energy - taken, part))
+        elif is_last and found:
+            found[-1] = found[-1]._replace(quantities=more(found[-1].quantities, part))
+        begin, taken, used, number = finish, energy, upto, following
     return found
 
 

@@ -10,6 +10,7 @@ from ledger.domain.judging import AWAITED
 from ledger.domain.meter import Episode
 from ledger.domain.meter_life import HoldSettled, Outcome
 from ledger.domain.metering import Evidence, Taker
+from ledger.domain.registers import Taken
 from ledger.domain.supply_life import HoldResolved
 from ledger.wire import IntervalReading, Quality, RegisterReading
 
@@ -67,13 +68,13 @@ def _release_register(taker: Taker, fact: HoldResolved, _history: BilledHistory 
     if usage == 0:
         return "nothing", "there is no usage since the reading before"
     evidence = _evidence(fact, RegisterReading(meter=meter.meter, read_at=fact.read_at, import_milliwh=0))
-    return _debited(taker, evidence, since, fact.read_at, usage)
+    return _debited(taker, evidence, since, fact.read_at, taker.unread(usage))
 
 
 def _rebase(taker: Taker, at: datetime, register_milliwh: int) -> None:
     """Let a register that fell go on from where it stands; what it counted meanwhile nobody can tell."""
     taker.metering.state = msgspec.structs.replace(
-        taker.metering.state, billed_to=at, register_milliwh=register_milliwh
+        taker.metering.state, billed_to=at, register_milliwh=register_milliwh, registers=None
     )
 
 
@@ -93,7 +94,8 @@ def _release_interval(taker: Taker, fact: HoldResolved, billed: BilledHistory | 
     if taker.supply.occupancy_at(reading.start) is None:
         return "nothing", "no account occupied the supply point at this time"
     if not intervals.overlaps(taker.metering.state.covered, reading):
-        return _debited(taker, _evidence(fact, reading), reading.start, reading.end, reading.import_milliwh)
+        taken = Taken(None, None, reading.import_milliwh)
+        return _debited(taker, _evidence(fact, reading), reading.start, reading.end, taken)
     needed = intervals.HistoryNeeded(fact.supply, (fact.reading,))
     if billed is None or not needed.is_met_by(billed):
         raise needed
@@ -106,12 +108,10 @@ def _release_interval(taker: Taker, fact: HoldResolved, billed: BilledHistory | 
     return ("corrected", "the correction before this event") if bad is None else ("nothing", bad.detail)
 
 
-def _debited(
-    taker: Taker, evidence: Evidence, start: datetime, end: datetime, usage_milliwh: int
-) -> tuple[Outcome, str]:
-    if not taker.can_rate(start, end, usage_milliwh):
+def _debited(taker: Taker, evidence: Evidence, start: datetime, end: datetime, taken: Taken) -> tuple[Outcome, str]:
+    if not taker.can_rate(start, end, taken):
         return "nothing", "no tariff is in force for all of this time"
-    taker.debit(evidence, start, end, usage_milliwh)
+    taker.debit(evidence, start, end, taken)
     return "billed", "the debit before this event"
 
 

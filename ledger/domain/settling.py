@@ -10,16 +10,16 @@ from datetime import datetime
 
 import msgspec
 
-from ledger.domain import moving, rebooking, resolving
+from ledger.domain import moving, rebooking, registers, resolving
 from ledger.domain.billed import BilledHistory, Underivable
 from ledger.domain.event import Fact
 from ledger.domain.intervals import HistoryNeeded
-from ledger.domain.judging import Bad, judged
+from ledger.domain.judging import Bad
 from ledger.domain.meter import Source
 from ledger.domain.meter_life import BaseChange, BaseChanged
 from ledger.domain.metering import Draft, Evidence, Metering, Taker, begin, billed_to
 from ledger.domain.spell import Spell
-from ledger.domain.supply import MeterInstalled, Supply, SupplyOccupied
+from ledger.domain.supply import MeterInstalled, Registers, Supply, SupplyOccupied
 from ledger.domain.supply_life import HoldResolved, MeterRemoved, MultiplierChanged, SupplyVacated
 from ledger.values.identity import reading_id
 from ledger.wire import RegisterReading
@@ -127,6 +127,10 @@ class _Settling:
             meter="" if opened is None else opened.meter.meter,
             billed_to=at if state.billed_to is None else max(state.billed_to, at),
             register_milliwh=None if opened is None else opened.opening_milliwh,
+            # Of a new meter they may be known; under another multiplier they begin anew.
+            registers=registers.scaled(opened.meter.opening_registers, opened)
+            if opened is not None and change == "meter-installed"
+            else None,
             episode=None,
             read_back="",
         )
@@ -144,23 +148,30 @@ class _Settling:
         )
         taker.append(fact, after)
 
-    def _read(self, taker: Taker, at: datetime, register_milliwh: int) -> bool:
+    def _read(self, taker: Taker, at: datetime, register_milliwh: int, beside: Registers | None = None) -> bool:
         """Take in a register that somebody read at a boundary; tell whether it was believed."""
+        others = beside or registers.NO_REGISTERS
         reading = RegisterReading(
-            meter=taker.meter.meter, read_at=at, import_milliwh=register_milliwh, profile=taker.meter.profile
+            meter=taker.meter.meter,
+            read_at=at,
+            import_milliwh=register_milliwh,
+            periods=others.periods or None,
+            reactive_millivarh=others.reactive_millivarh,
+            apparent_millivah=others.apparent_millivah,
+            profile=taker.meter.profile,
         )
         evidence = _evidence(reading)
         since = billed_to(self.metering)
         if at <= since:
             return self._is_as_billed(taker, evidence, since)
-        verdict = judged(reading=reading, meter=taker.meter, state=self.metering.state, since=since, published_at=at)
-        if isinstance(verdict, Bad):
-            taker.hold(evidence, verdict, since=since)
+        taken = taker.judged(reading, since, at)
+        if isinstance(taken, Bad):
+            taker.hold(evidence, taken, since=since)
             return False
-        if verdict.usage_milliwh == 0:
+        if taker.is_nothing(taken, at):
             self.metering.seen_at, self.metering.is_seen_dirty = at, True
             return True
-        return taker.debit(evidence, since, at, verdict.usage_milliwh)
+        return taker.debit(evidence, since, at, taken)
 
     def _is_as_billed(self, taker: Taker, evidence: Evidence, since: datetime) -> bool:
         last = self.metering.state.register_milliwh
@@ -195,7 +206,8 @@ class _Settling:
     def _move_register(self, taker: Taker, number: int, begins: SupplyOccupied, spell: Spell) -> None:
         is_read = False
         if begins.opening_milliwh is not None and spell.meter.meter == self.metering.state.meter:
-            is_read = self._read(taker, begins.occupied_from, spell.scaled(begins.opening_milliwh))
+            beside = registers.scaled(begins.opening_registers, spell)
+            is_read = self._read(taker, begins.occupied_from, spell.scaled(begins.opening_milliwh), beside)
         if begins.occupied_from <= billed_to(self.metering):
             moving.close_until(taker, number, self.source, is_apportioned=not is_read)
 

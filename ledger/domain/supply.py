@@ -22,6 +22,22 @@ from ledger.domain.supply_life import (
 )
 from ledger.wire import Instant
 
+# What a meter may measure beside energy in kWh: reactive energy, apparent energy, demand.
+MeteredUnit = Literal["kvarh", "kVAh", "kW"]
+
+
+class Registers(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """The registers beside a meter's total, each as it stood; what is not known is left out.
+
+    `periods` are milliwatt-hours by time-of-use register. `difference_milliwh` is by how much the total has moved
+    more than these since both are known: never by more than one step of each register.
+    """
+
+    periods: dict[str, int] = {}
+    reactive_millivarh: int | None = None
+    apparent_millivah: int | None = None
+    difference_milliwh: int = 0
+
 
 @fact_type("supply.registered/1")
 class SupplyRegistered(Fact, frozen=True, kw_only=True):
@@ -41,6 +57,7 @@ class MeterInstalled(Fact, frozen=True, kw_only=True):
     `max_power_w` is what the supply can physically carry. `modulus_milliwh` is where the register rolls over, 0
     where it never does; `resolution_milliwh` is one step of it. `measures` tells cumulative registers from intervals.
     All of these are the meter's own; behind transformers they count `multiplier` times (`40`, `200/3`).
+    `gives` are the units that it measures beside kWh (kW: demand), None where that is not known.
     """
 
     supply: str
@@ -53,6 +70,8 @@ class MeterInstalled(Fact, frozen=True, kw_only=True):
     resolution_milliwh: int = 0
     measures: Literal["register", "interval"] = "register"
     multiplier: str = "1"
+    opening_registers: Registers | None = None
+    gives: tuple[MeteredUnit, ...] | None = None
 
 
 @fact_type("supply.occupied/1")
@@ -60,7 +79,8 @@ class SupplyOccupied(Fact, frozen=True, kw_only=True):
     """From `occupied_from` an account pays for what the supply point uses.
 
     `opening_milliwh` is the meter's own register then; None where it was not read, which only a later occupancy may
-    have: usage is apportioned there. `is_vacant` marks the landlord's between two occupants.
+    have: usage is apportioned there. `opening_registers` are those beside it, as far as they were read. `is_vacant`
+    marks the landlord's between two occupants.
     """
 
     supply: str
@@ -68,6 +88,7 @@ class SupplyOccupied(Fact, frozen=True, kw_only=True):
     occupied_from: Instant
     opening_milliwh: int | None = None
     is_vacant: bool = False
+    opening_registers: Registers | None = None
 
 
 @fact_type("supply.terms-assigned/1")

@@ -4,13 +4,12 @@
 calendar's ticks, other units with their registers on the wire.
 """
 
-from ledger.rating.components import CapacityCharge, DailyCharge, DemandCharge
+from ledger.rating.components import CapacityCharge, DailyCharge
 from ledger.rating.tariff import Tariff
 
 _AWAITED = {
     DailyCharge: "a charge per day",
     CapacityCharge: "a charge per contracted kW",
-    DemandCharge: "a demand charge",
 }
 
 
@@ -18,11 +17,6 @@ def unbooked(tariff: Tariff) -> list[str]:
     """Say what of the tariff is not booked by the live path yet; empty where all of it is."""
     reasons = [
         f"{charge.component!r} is {_AWAITED[type(charge)]}" for charge in tariff.charges if type(charge) in _AWAITED
-    ]
-    reasons += [
-        f"{charge.component!r} is priced per {unit}"
-        for charge in tariff.charges
-        if (unit := getattr(charge, "unit", "kWh")) != "kWh"
     ]
     reasons += [f"{minimum.component!r} is a minimum charge" for minimum in tariff.minimums]
     reasons += [f"{allowance.component!r} is a daily allowance" for allowance in tariff.allowances]

@@ -63,7 +63,8 @@ class CompiledTariff:
     """A tariff version for one account class, over one denominator.
 
     `identity` is the version that ladders are counted by, empty where there is none to count on. `percents` are the
-    percentages in an order in which each follows its bases: number, numbers of bases, words.
+    percentages in an order in which each follows its bases: number, numbers of bases, words. `needs` are the units
+    priced beside kWh: kvarh, kVAh, and kW of demand.
     """
 
     tariff: Tariff
@@ -82,6 +83,7 @@ class CompiledTariff:
     minimums: tuple[tuple[int, Minimum], ...]
     demands: tuple[tuple[int, DemandCharge], ...]
     days: LocalDays
+    needs: frozenset[str] = frozenset()
     part: Part = WHOLE
     _plans: dict[tuple[str, Steps], Plan] = field(default_factory=dict)
     _cells: dict[tuple[object, ...], Cell] = field(default_factory=dict)
@@ -257,8 +259,14 @@ def compile_tariff(tariff: Tariff, *, version: int, account_class: str = "", par
         minimums=tuple((index, thing) for index, thing in enumerate(components) if isinstance(thing, Minimum)),
         demands=tuple((index, thing) for index, thing in enumerate(components) if isinstance(thing, DemandCharge)),
         days=LocalDays(tariff.time_zone, tariff.calendar),
+        needs=_needs(components),
         part=part,
     )
+
+
+def _needs(components: Sequence[Component]) -> frozenset[str]:
+    units = {thing.unit for thing in components if isinstance(thing, FlatCharge | TimeOfUseCharge)} - {"kWh"}
+    return frozenset(units | {"kW" for thing in components if isinstance(thing, DemandCharge)})
 
 
 def _rule(tariff: Tariff, thing: BlockCharge | FreeUnits) -> ProrationRule:

@@ -92,7 +92,7 @@ def _take(running: Running, atom: Atom) -> None:
     energy = atom.energy_milliwh
     if compiled.ladders:
         climb(running, atom)
-    else:
+    elif energy or not (atom.reactive_millivarh or atom.apparent_millivah or atom.demand_w is not None):
         cell = compiled.cell(atom.time_of_use, "kWh", _NO_STEPS)
         running.add(cell.vector, energy)
         running.write(cell.words, energy)

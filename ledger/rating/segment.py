@@ -56,6 +56,12 @@ def segment_by(
 
     Returns each atom with the number of its rule. The first rule must be in force at the span's start.
     """
+    pieces, numbers = pieces_by(rules, start=start, end=end)
+    return list(zip(numbers, apportioned(pieces, energy_milliwh), strict=True))
+
+
+def pieces_by(rules: Sequence[Rule], *, start: datetime, end: datetime) -> tuple[list[Slot], list[int]]:
+    """Return the pieces that a span is cut into by rules, and the number of each one's rule."""
     pieces: list[Slot] = []
     numbers: list[int] = []
     for number, rule in enumerate(rules):
@@ -65,7 +71,7 @@ def segment_by(
             found = clipped(rule.days.slots(begins, ends), begins, ends)
             pieces += found
             numbers += [number] * len(found)
-    return list(zip(numbers, apportioned(pieces, energy_milliwh), strict=True))
+    return pieces, numbers
 
 
 def clipped(slots: Sequence[Slot], start: datetime, end: datetime) -> list[Slot]:

@@ -83,17 +83,20 @@ def _check(compiled: CompiledTariff, usage: Usage, start: datetime, end: datetim
 
 
 def _demand_w(compiled: CompiledTariff, usage: Usage, pieces: list[Slot]) -> int | None:
-    """Return the demand that a register says, or that an aligned interval of just the right length shows.
-
-    An interval's demand is its mean power, in watts rounded down.
-    """
-    if usage.demand_w is not None or len(pieces) != 1:
+    """Return the demand that a register says, or that an aligned interval of just the right length shows."""
+    if usage.demand_w is not None:
         return usage.demand_w
-    length = (pieces[0].end - pieces[0].start) // _MICROSECOND
+    start, end = pieces[0].start, pieces[-1].end
+    return interval_demand_w(compiled, start=start, end=end, energy_milliwh=usage.import_milliwh)
+
+
+def interval_demand_w(compiled: CompiledTariff, *, start: datetime, end: datetime, energy_milliwh: int) -> int | None:
+    """Return the mean power of an aligned interval of the length that a demand charge asks for, in whole watts."""
+    length = (end - start) // _MICROSECOND
     for _, thing in compiled.demands:
         asked = thing.interval_min * 60 * 1_000_000
-        if asked and length == asked and _is_aligned(compiled, pieces[0].start, thing.interval_min):
-            return usage.import_milliwh * _MICROSECONDS_PER_HOUR // (length * _MILLI)
+        if asked and length == asked and _is_aligned(compiled, start, thing.interval_min):
+            return energy_milliwh * _MICROSECONDS_PER_HOUR // (length * _MILLI)
     return None
 
 

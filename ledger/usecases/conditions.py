@@ -5,6 +5,7 @@ from datetime import datetime
 from ledger.domain import site as site_stream_of
 from ledger.domain import tariff as tariff_stream_of
 from ledger.domain.account import Account
+from ledger.domain.supply import MeterInstalled, Registers
 from ledger.domain.tariff import TariffHistory, compiled, knows_class
 from ledger.store.application import Ledger
 from ledger.values.errors import InvalidValue, NotFound, Refused
@@ -25,6 +26,29 @@ def check_register(register_milliwh: int, modulus_milliwh: int) -> None:
     largest = (modulus_milliwh or 2**62) - 1
     if not 0 <= register_milliwh <= largest:
         raise InvalidValue(f"opening register {register_milliwh} mWh is outside 0 to {largest} mWh; read it again")
+
+
+def check_registers(registers: Registers | None, modulus_milliwh: int) -> None:
+    """Raise InvalidValue for registers beside the total that the meter cannot show."""
+    if registers is None:
+        return
+    for register in (*registers.periods.values(), registers.reactive_millivarh, registers.apparent_millivah):
+        if register is not None:
+            check_register(register, modulus_milliwh)
+
+
+def check_units(meter: MeterInstalled | None, history: TariffHistory, effective_from: datetime) -> None:
+    """Raise Refused where a version in force from an instant on prices what the meter is known not to measure."""
+    if meter is None or meter.gives is None:
+        return
+    begins = history.version_at(effective_from)
+    for row in history.versions:
+        lacking = sorted(compiled(row.text, row.version).needs - set(meter.gives))
+        if lacking and (row is begins or row.effective_from > effective_from):
+            raise Refused(
+                f"version {row.version} of tariff {history.code!r} prices {' and '.join(lacking)}, which meter"
+                f" {meter.meter!r} does not measure; choose another tariff, or exchange the meter"
+            )
 
 
 def published_tariff(ledger: Ledger, tariff: str) -> TariffHistory:

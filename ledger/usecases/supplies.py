@@ -8,14 +8,30 @@ from typing import Literal
 from ledger.domain import account as account_stream_of
 from ledger.domain import supply as supply_stream_of
 from ledger.domain.event import Event, Fact
-from ledger.domain.supply import MeterInstalled, Supply, SupplyOccupied, SupplyRegistered, TermsAssigned
+from ledger.domain.supply import (
+    MeteredUnit,
+    MeterInstalled,
+    Registers,
+    Supply,
+    SupplyOccupied,
+    SupplyRegistered,
+    TermsAssigned,
+)
 from ledger.store.application import Ledger
 from ledger.store.command import Command
 from ledger.store.recorder import Guard
 from ledger.usecases.attempt import appended
 from ledger.usecases.billed_past import BilledPast, billed_past_of
 from ledger.usecases.codes import checked_code
-from ledger.usecases.conditions import check_class, check_currency, check_register, check_site, published_tariff
+from ledger.usecases.conditions import (
+    check_class,
+    check_currency,
+    check_register,
+    check_registers,
+    check_site,
+    check_units,
+    published_tariff,
+)
 from ledger.values.errors import Conflict, InvalidValue, NotFound, Refused
 from ledger.values.identity import account_stream, supply_stream
 from ledger.values.instants import in_utc
@@ -29,6 +45,7 @@ class MeterFacts:
     """A meter as it is installed: serial, profile, what its supply can physically carry, and its register.
 
     `modulus_milliwh` is where the register rolls over (0: never), `resolution_milliwh` one step of it.
+    `gives` are the units that it measures beside kWh (kW: demand), None where that is not known.
     """
 
     serial: str
@@ -37,6 +54,7 @@ class MeterFacts:
     modulus_milliwh: int = 0
     resolution_milliwh: int = 0
     measures: Literal["register", "interval"] = "register"
+    gives: tuple[MeteredUnit, ...] | None = None
 
 
 def register_supply(
@@ -71,6 +89,7 @@ def install_meter(
     installed_at: datetime,
     opening_milliwh: int,
     now: datetime,
+    opening_registers: Registers | None = None,
 ) -> int:
     """Install a supply point's first meter, its register standing at `opening_milliwh`; repeating it has no effect.
 
@@ -79,6 +98,7 @@ def install_meter(
     """
     check_meter(meter)
     check_register(opening_milliwh, meter.modulus_milliwh)
+    check_registers(opening_registers, meter.modulus_milliwh)
     installed_at = in_utc(installed_at)
 
     def fact(state: Supply) -> Fact:
@@ -94,6 +114,8 @@ def install_meter(
             modulus_milliwh=meter.modulus_milliwh,
             resolution_milliwh=meter.resolution_milliwh,
             measures=meter.measures,
+            opening_registers=opening_registers,
+            gives=meter.gives,
             recorded_at=now,
         )
 
@@ -105,9 +127,19 @@ def install_meter(
 
 
 def occupy(
-    ledger: Ledger, *, supply: str, account: str, occupied_from: datetime, opening_milliwh: int, now: datetime
+    ledger: Ledger,
+    *,
+    supply: str,
+    account: str,
+    occupied_from: datetime,
+    opening_milliwh: int,
+    now: datetime,
+    opening_registers: Registers | None = None,
 ) -> int:
     """Let an account pay for a vacant supply point from an instant and a register on.
+
+    `opening_registers` are those beside the total, where they are known: they bill from there, else from the first
+    reading that tells them, up to which the total bills.
 
     Raises NotFound for an unknown supply point or account, Refused where there is no meter, an occupant or a tariff
     in another currency, InvalidValue for a register that cannot be.
@@ -123,6 +155,7 @@ def occupy(
         if state.occupancies:
             raise Refused(f"supply point {supply!r} is occupied by {state.occupancies[-1].account!r}")
         check_register(opening_milliwh, state.meter.modulus_milliwh)
+        check_registers(opening_registers, state.meter.modulus_milliwh)
         if state.meter.opening_milliwh > opening_milliwh and not state.meter.modulus_milliwh:
             raise InvalidValue(
                 f"opening register {opening_milliwh} mWh is below the meter's at its installation,"
@@ -135,6 +168,7 @@ def occupy(
             account=account,
             occupied_from=occupied_from,
             opening_milliwh=opening_milliwh,
+            opening_registers=opening_registers,
             recorded_at=now,
         )
 
@@ -148,8 +182,8 @@ def assign_tariff(
 
     That is at or after the newest terms, or before the first: what was held for want of terms can then be billed.
     Raises NotFound for an unknown supply point or tariff, InvalidValue for a class that the tariff does not know,
-    Refused for an instant between or in a past that is billed already, or where the occupying account is in another
-    currency.
+    Refused for an instant between or in a past that is billed already, where the meter is known not to give what the
+    tariff prices, or where the occupying account is in another currency.
     """
     history = published_tariff(ledger, tariff)
     effective_from = in_utc(effective_from)
@@ -167,6 +201,7 @@ def assign_tariff(
             payer = ledger.folded(account_stream(occupancy.account), account_stream_of.evolve, None)[0]
             if payer is not None:
                 check_currency(payer, history)
+        check_units(state.meter, history, effective_from)
         # Before the first terms nothing was billed by any tariff, whatever is billed after them.
         is_later = bool(state.terms) and effective_from >= state.terms[0].effective_from
         past = billed_past_of(ledger, supply=supply, tariff=tariff, begin=effective_from) if is_later else None
@@ -194,9 +229,12 @@ def check_meter_free(
 
 
 def _installation(supply: str, meter: MeterFacts, installed_at: datetime, opening_milliwh: int) -> Command:
-    """The key keeps one meter from measuring two supply points, which are two streams and consistency boundaries."""
+    """The key keeps one meter from measuring two supply points, which are two streams and consistency boundaries.
+
+    What a meter measures beside kWh is left out: it was not told of those installed before it was known.
+    """
     content = {"supply": supply, "installed_at": installed_at.isoformat(), "opening_milliwh": str(opening_milliwh)}
-    content |= {field.name: str(getattr(meter, field.name)) for field in fields(meter)}
+    content |= {field.name: str(getattr(meter, field.name)) for field in fields(meter) if field.name != "gives"}
     return Command(key=f"meter/{meter.serial}", content=content)
 
 

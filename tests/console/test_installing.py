@@ -10,4 +10,9 @@ def test_an_unknown_profile_is_refused_with_all_that_there_are_files_among_them(
 
 def test_a_meter_of_interval_files_has_no_register() -> None:
     facts = meter_facts(serial="1", profile="nem12", max_power_w=1)
-    assert (facts.measures, facts.modulus_milliwh) == ("interval", 0)
+    assert (facts.measures, facts.modulus_milliwh, facts.gives) == ("interval", 0, None)
+
+
+def test_a_profile_tells_what_the_meter_measures_beside_energy() -> None:
+    """The DDSY1352 has no register of reactive energy that a tariff could price."""
+    assert meter_facts(serial="1", profile="acrel_ddsy1352", max_power_w=1).gives == ()

@@ -1,7 +1,10 @@
 """One fact of every topic, as the golden files hold it: every field that a fact may leave out is there."""
 
 from datetime import timedelta
+from typing import TypeVar
 from uuid import UUID
+
+import msgspec
 
 from ledger.domain.account import AccountCredited, AccountOpened
 from ledger.domain.books import AccountingZoneSet, BalancesClosed, ClosedBalance, MonthClosed
@@ -18,12 +21,15 @@ from ledger.domain.relay import (
     WarningCleared,
 )
 from ledger.domain.site import SiteSettingsChanged
-from ledger.domain.supply import MeterInstalled, SupplyOccupied, SupplyRegistered, TermsAssigned
+from ledger.domain.supply import MeterInstalled, Registers, SupplyOccupied, SupplyRegistered, TermsAssigned
 from ledger.domain.tariff import TariffPublished
 from ledger.rating.lines import Counters, Line
+from ledger.rating.quantities import Quantities
 from tests.ledger.builders import FLAT_TARIFF, MOVED_IN, minutes
 from tests.ledger.facts_of_life import facts_of_life
 from tests.ledger.money_facts import MONEY_FACTS
+
+F = TypeVar("F", bound=Fact)
 
 READING = UUID("6f2b0f4e-1d5c-5c1b-9b43-7f4d8a0c2e11")
 ORDER = UUID("00000000-0000-0000-0000-000000000007")
@@ -37,6 +43,15 @@ STATE = MeterState(
     counters=Counters("2026-03", 1_000_000, (("2026-01", 7), ("2026-02", 9_000_000))),
     covered=((1772438400, 1772440200), (1772442000, 1772443800)),
     episode=EPISODE,
+)
+REGISTERS = Registers(
+    periods={"峰": 61_000_000, "谷": 40_000_000},
+    reactive_millivarh=30_000_000,
+    apparent_millivah=105_000_000,
+    difference_milliwh=-10_000,
+)
+QUANTITIES = Quantities(
+    periods={"峰": 600_000, "谷": 400_000}, reactive_millivarh=300_000, apparent_millivah=1_050_000, demand_w=4_200
 )
 LINES = [
     Line(
@@ -300,3 +315,22 @@ FACTS += facts_of_life(
     next(fact for fact in FACTS if isinstance(fact, ReadingHeld)),
     next(fact for fact in FACTS if isinstance(fact, UsageCorrected)),
 )
+
+
+def _first(kind: type[F]) -> F:
+    return next(fact for fact in FACTS if isinstance(fact, kind))
+
+
+# Registers beside the total came later: an example with them beside those without.
+FACTS += [
+    msgspec.structs.replace(_first(MeterInstalled), opening_registers=REGISTERS, gives=("kvarh", "kVAh", "kW")),
+    msgspec.structs.replace(_first(SupplyOccupied), opening_registers=REGISTERS),
+    msgspec.structs.replace(
+        _first(UsageDebited),
+        opening_registers=REGISTERS,
+        closing_registers=REGISTERS,
+        quantities=QUANTITIES,
+        state=msgspec.structs.replace(STATE, registers=REGISTERS),
+    ),
+    msgspec.structs.replace(_first(UsageCorrected), replaced_quantities=QUANTITIES, quantities=QUANTITIES),
+]

@@ -38,19 +38,27 @@ AT_SUPPLY = 'tax_point = "supply"\n'
             HEAD + AT_SUPPLY + ENERGY + '[[minimums]]\ncomponent = "least"\namount = "10"\non = ["energy"]\n',
             "'least' is a minimum charge",
         ),
-        (
-            HEAD + AT_SUPPLY + ENERGY.replace("per_kwh", "per_kvarh"),
-            "'energy' is priced per kvarh",
-        ),
         (HEAD + 'tax_point = "payment"\n' + ENERGY, "tax_point is 'payment'"),
     ],
-    ids=["per day", "minimum", "kvarh", "tax at payment"],
+    ids=["per day", "minimum", "tax at payment"],
 )
 def test_what_is_not_booked_from_live_readings_is_not_published(ledger: Ledger, text: str, reason: str) -> None:
     assert any(reason in told for told in unbooked(parse_tariff(text)))
     with pytest.raises(Refused, match=reason):
         publish_tariff(ledger, text=text, effective_from=SINCE, note="", now=SINCE)
     assert ledger.recorder.max_notification_id() is None
+
+
+def test_other_units_and_demand_are_published(ledger: Ledger) -> None:
+    text = (
+        HEAD
+        + AT_SUPPLY
+        + ENERGY
+        + '[[charges]]\ncomponent = "reactive"\nkind = "flat"\nprice_per_kvarh = "0.1"\n'
+        + '[[charges]]\ncomponent = "peak"\nkind = "demand"\nprice_per_kw = "30"\n'
+    )
+    assert unbooked(parse_tariff(text)) == []
+    assert publish_tariff(ledger, text=text, effective_from=SINCE, note="", now=SINCE) == 1
 
 
 def test_energy_prices_levies_and_taxes_are_published(ledger: Ledger) -> None:

@@ -99,7 +99,14 @@ def tell(home: Household, span: Span, number: int) -> None:
     """Take in a figure of a span; what was billed is read no further back than it must be."""
     quality, energy = span.figures[number]
     reading = IntervalReading(
-        meter="room-1-m", start=span.start, end=span.start + span.length, import_milliwh=energy, quality=quality
+        meter="room-1-m",
+        start=span.start,
+        end=span.start + span.length,
+        import_milliwh=energy,
+        reactive_millivarh=energy // 3,
+        apparent_millivah=energy - energy // 7,
+        demand_w=energy % 10_001,
+        quality=quality,
     )
     identity = intervals.identity(reading)
     reading = msgspec.structs.replace(reading, supersedes=identity if number else None)
