@@ -47,6 +47,25 @@ class CollectorMetrics:
             ["concentrator"],
             registry=self.registry,
         )
+        # Per device only what an alarm needs: a thousand meters are some thousand series, and no histogram each.
+        self.requests = Counter(
+            "wattledger_modbus_requests",
+            "Modbus requests by meter and what became of them: ok, timeout, bad-checksum ...",
+            ["concentrator", "meter", "outcome"],
+            registry=self.registry,
+        )
+        self.request_seconds = Histogram(
+            "wattledger_modbus_request_seconds",
+            "Duration of one Modbus request on a bus",
+            ["concentrator"],
+            registry=self.registry,
+        )
+        self.last_reading = Gauge(
+            "wattledger_last_reading_timestamp_seconds",
+            "When a meter was last read; its age is time() less this",
+            ["concentrator", "meter"],
+            registry=self.registry,
+        )
         self.sweeps_spooled = Counter(
             "wattledger_sweeps_spooled", "Sweeps kept in the spool", ["concentrator"], registry=self.registry
         )

@@ -9,7 +9,7 @@ from collectors.daily_check import DailyCheck
 from collectors.errors import BadFile
 from collectors.listeners import Listeners
 from collectors.metrics import CollectorMetrics
-from collectors.modbus import Bus
+from collectors.modbus import Bus, Observe
 from collectors.poll import Poller
 from collectors.side_by_side import end
 from collectors.site import Concentrator, Site
@@ -48,6 +48,7 @@ class Polling:
         self._is_full = is_full
         self._now = now
         self.buses: dict[str, Bus] = {}
+        self._units: dict[str, dict[int, str]] = {}
         self._reached: dict[str, tuple[object, ...]] = {}
         self._over: asyncio.Future[None] | None = None
         self._is_finishing = False
@@ -103,6 +104,7 @@ class Polling:
         for concentrator in concentrators:
             self._connect(site, concentrator)
             number = site.concentrators.index(concentrator)
+            self._units[concentrator.id] = {meter.unit: meter.serial for meter in concentrator.meters}
             lane = _Lane(made_of=_made_of(site, concentrator), poller=self._poller(site, concentrator, number))
             self._lanes[concentrator.id] = lane
             added.append(lane)
@@ -116,8 +118,20 @@ class Polling:
             if concentrator.id in self.buses:
                 self.buses[concentrator.id].close()
             line = self._listeners.line_to(concentrator)
-            self.buses[concentrator.id] = Bus(line=line, timeout_s=timeout_s, pause_s=pause_s)
+            self.buses[concentrator.id] = Bus(
+                line=line, timeout_s=timeout_s, pause_s=pause_s, observe=self._observer(concentrator)
+            )
             self._reached[concentrator.id] = reached
+
+    def _observer(self, concentrator: Concentrator) -> Observe:
+        requests, seconds = self._metrics.requests, self._metrics.request_seconds.labels(concentrator.id)
+
+        def observe(unit: int, outcome: str, took_s: float) -> None:
+            meter = self._units[concentrator.id].get(unit, "")
+            requests.labels(concentrator.id, meter, outcome).inc()
+            seconds.observe(took_s)
+
+        return observe
 
     def _poller(self, site: Site, concentrator: Concentrator, number: int) -> Poller:
         return Poller(

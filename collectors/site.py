@@ -28,6 +28,7 @@
     request_timeout_s = 1.0     # for a meter that is slower than its neighbours
     time_of_use = false         # true: the time-of-use registers go into the readings' `periods`; only where
                                 # the meter's own periods are those of the tariff
+    protected = false           # true: this supply is never cut for lack of credit, whatever is ordered
 
 Only the ids, host, serial, unit and supply are required; the other values above are the defaults (port 502).
 """
@@ -56,6 +57,7 @@ class Meter:
     profile: Profile
     time_of_use: bool
     request_timeout_s: float | None = None
+    protected: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +144,7 @@ def _meter(table: Table) -> Meter:
         supply=table.code("supply", remedy="give the supply point's code as the ledger knows it"),
         profile=_loaded(table, profile),
         time_of_use=table.flag("time_of_use", default=False),
+        protected=table.flag("protected", default=False),
         request_timeout_s=_seconds(table, "request_timeout_s", minimum=0.05),
     )
 

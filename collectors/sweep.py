@@ -60,6 +60,7 @@ class Sweeper:
         self._roster.answered(meter)
         reading = reading_of(meter, words, read_at=read_at, told=await self._told(reader))
         self.metrics.readings.labels(self.concentrator.id).inc()
+        self.metrics.last_reading.labels(self.concentrator.id, meter.serial).set(read_at.timestamp())
         return reading
 
     async def _told(self, reader: MeterReader) -> Told:

@@ -10,6 +10,8 @@ from ledger.values.signing import OrderVerifier
 
 # Two clocks kept by NTP differ by milliseconds; beyond this one of them is wrong, and expiry means nothing.
 _CLOCK_TOLERANCE = timedelta(seconds=2)
+# The reason of an order that the ledger signs where nothing is left to a supply's credit.
+_FOR_CREDIT = "no-credit"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,26 +72,33 @@ class OrderDesk:
             )
         # Accepted from here on, whatever becomes of it: an older order must not win against a newer one.
         self.memory.accept(order)
-        newest = self.memory.newest_issued_at()
-        if order.action == "open" and newest is not None and now < newest - _CLOCK_TOLERANCE:
-            return Answer(
-                outcome="refused",
-                detail=_clocks(now, newest),
-            )
-        if now >= order.expires_at:
+        if now >= order.expires_at and not self._is_clock_behind(order, now):
             return Answer(
                 outcome="expired", detail=f"expired at {order.expires_at.isoformat()}, it is {now.isoformat()}"
             )
+        refusal = self._refusal(order, meter, now)
+        return Go(meter=meter, again=False) if refusal is None else Answer(outcome="refused", detail=refusal)
+
+    def _refusal(self, order: wire.RelayCommand, meter: Meter, now: datetime) -> str | None:
+        """Say why an authentic, new order that has not expired is not carried out all the same."""
+        newest = self.memory.newest_issued_at()
+        if newest is not None and self._is_clock_behind(order, now):
+            return _clocks(now, newest)
+        if meter.protected and order.action == "open" and order.reason == _FOR_CREDIT:
+            return f"protected: {order.supply} is never cut for credit, by this site's file"
         if order.issued_at < self.memory.begun_at - _CLOCK_TOLERANCE:
             # A memory that was lost may have obeyed it, and newer ones since.
-            return Answer(
-                outcome="refused",
-                detail=f"memory: signed at {order.issued_at.isoformat()}, what is remembered here begins at"
-                f" {self.memory.begun_at.isoformat()}; a new order will be obeyed",
+            return (
+                f"memory: signed at {order.issued_at.isoformat()}, what is remembered here begins at"
+                f" {self.memory.begun_at.isoformat()}; a new order will be obeyed"
             )
         if meter.profile.relay is None:
-            return Answer(outcome="refused", detail=f"profile: {meter.profile.name} has no relay")
-        return Go(meter=meter, again=False)
+            return f"profile: {meter.profile.name} has no relay"
+        return None
+
+    def _is_clock_behind(self, order: wire.RelayCommand, now: datetime) -> bool:
+        newest = self.memory.newest_issued_at()
+        return order.action == "open" and newest is not None and now < newest - _CLOCK_TOLERANCE
 
     def _known(self, result: wire.RelayResult | None, meter: Meter) -> Verdict:
         return Go(meter=meter, again=True) if result is None else AnswerAgain(result=result)

@@ -18,6 +18,16 @@ def collect(
     site: Annotated[
         Path | None, typer.Option(help="The site file (TOML): concentrators and meters. Or set WATTLEDGER_SITE_FILE.")
     ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Only reach every meter once and show its answer; 1 where one fails.")
+    ] = False,
+    validate: Annotated[
+        bool, typer.Option("--validate", help="Only read the site file and tell its errors.")
+    ] = False,
+    wait_s: Annotated[
+        float,
+        typer.Option("--wait", min=0, help="With --check: how long to wait for terminals that dial in, in s."),
+    ] = 60.0,
 ) -> None:
     """Read meters over Modbus, publish what they show, and carry out relay orders.
 
@@ -35,12 +45,34 @@ def collect(
     from collectors.process import collect as run
     from collectors.settings import read_settings
 
+    if check or validate:
+        _check(site, reach=check, wait_s=wait_s)
+        return
     variables = dict(os.environ)
     if site is not None:
         variables["WATTLEDGER_SITE_FILE"] = str(site)
     settings = read_settings(variables)
     configure_logs()
     asyncio.run(run(settings))
+
+
+def _check(site: Path | None, *, reach: bool, wait_s: float) -> None:
+    from collectors.logs import quiet_logs
+    from collectors.site import read_site
+    from collectors.site_check import check_site, problems_of
+    from console.check_table import check_table
+
+    file = site or Path(os.environ.get("WATTLEDGER_SITE_FILE", "site.toml"))
+    read = read_site(file)
+    meters = sum(len(concentrator.meters) for concentrator in read.concentrators)
+    if not reach:
+        typer.echo(f"{file} is well: {len(read.concentrators)} concentrators, {meters} meters")
+        return
+    quiet_logs()
+    checks = asyncio.run(check_site(read, wait_s=wait_s))
+    typer.echo(check_table(checks))
+    typer.echo(f"{meters - problems_of(checks)} of {meters} meters answered as they must")
+    raise typer.Exit(1 if problems_of(checks) else 0)
 
 
 def simulate(

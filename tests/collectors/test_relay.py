@@ -1,6 +1,7 @@
 """Relay orders at the edge: signed by the ledger, for a meter that is here, in time, and newer than the last."""
 
 import asyncio
+import dataclasses
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -347,6 +348,24 @@ def test_an_order_from_before_the_memory_of_orders_began_is_refused(tmp_path: Pa
         assert result.detail.startswith("memory: signed at")
         assert edge.relay.writes == 0
         (result,) = await edge.obey(an_order("open", sequence=2))
+        assert result.outcome == "confirmed"
+
+    _scene(tmp_path, play)
+
+
+def test_a_protected_supply_is_not_cut_for_credit_but_may_be_for_safety(tmp_path: Path) -> None:
+    async def play(edge: Edge) -> None:
+        desk = edge.lane.desk
+        (concentrator,) = desk.concentrators
+        meters = tuple(dataclasses.replace(meter, protected=True) for meter in concentrator.meters)
+        desk.concentrators = (dataclasses.replace(concentrator, meters=meters),)
+        cut = SIGNER.signed(msgspec.structs.replace(an_order("open", sequence=1), reason="no-credit"))
+        (result,) = await edge.obey(cut)
+        assert result.outcome == "refused"
+        assert result.detail.startswith("protected: S1 is never cut for credit")
+        assert edge.relay.writes == 0
+        safe = SIGNER.signed(msgspec.structs.replace(an_order("open", sequence=2), reason="locked-safety"))
+        (result,) = await edge.obey(safe)
         assert result.outcome == "confirmed"
 
     _scene(tmp_path, play)
