@@ -4,16 +4,24 @@ import asyncio
 import sqlite3
 import subprocess
 import sys
-import time
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import psutil
-import pytest
 
 from collectors.simulator.run import simulating
 from collectors.site import Site, read_site
 from collectors.site_check import MeterCheck, check_site, problems_of
-from tests.collectors.builders import SIGNER, a_site, free_port, serial_of, site_text
+from tests.collectors.builders import (
+    SIGNER,
+    a_site,
+    answer_to,
+    free_port,
+    serial_of,
+    site_text,
+    stub_concentrator,
+    until,
+)
 
 
 def _checked(site: Site, simulated: Site | None) -> list[MeterCheck]:
@@ -70,39 +78,41 @@ def test_a_collector_needs_neither_faust_nor_postgresql_nor_pandas() -> None:
     assert outcome.stdout == "[]\n"
 
 
-@pytest.mark.slow
 def test_a_collector_of_a_thousand_meters_stays_under_100_megabytes(tmp_path: Path) -> None:
-    ports = [free_port() for _ in range(10)]
-    (tmp_path / "site.toml").write_text(site_text(ports=ports, meters_each=100, poll_interval_s=1.0))
-    command = [sys.executable, "-m", "console"]
-    environment = {
-        "PATH": "/usr/bin:/bin",
-        "WATTLEDGER_KAFKA_BOOTSTRAP": f"127.0.0.1:{free_port()}",
-        "WATTLEDGER_ORDER_PUBLIC_KEY": SIGNER.public_key_hex,
-    }
-    options = {"cwd": Path(__file__).parents[2], "stderr": subprocess.DEVNULL, "env": environment}
-    site = ["--site", str(tmp_path / "site.toml")]
-    simulator = subprocess.Popen([*command, "simulate", *site], **options)  # type: ignore[call-overload]
-    collector = subprocess.Popen([*command, "collect", *site], **options)  # type: ignore[call-overload]
-    try:
-        peak_bytes, until_s = 0, time.monotonic() + 120
-        while not _swept(tmp_path / "spool.sqlite") and time.monotonic() < until_s:
-            peak_bytes = max(peak_bytes, psutil.Process(collector.pid).memory_info().rss)
-            time.sleep(0.2)
-        assert _swept(tmp_path / "spool.sqlite")
-    finally:
-        for process in (collector, simulator):
-            process.kill()
-            process.wait()
-    assert 20_000_000 < peak_bytes < 100_000_000, f"{peak_bytes / 1e6:.0f} MB"
+    async def zeros(request: bytes) -> bytes:
+        count = int.from_bytes(request[10:12], "big")
+        return answer_to(request, f"03 {2 * count:02x}" + "0000" * count)
+
+    async def scene() -> int:
+        async with AsyncExitStack() as stack:
+            ports = [(await stack.enter_async_context(stub_concentrator(zeros)))[0] for _ in range(10)]
+            (tmp_path / "site.toml").write_text(site_text(ports=ports, meters_each=100, poll_interval_s=1.0))
+            collector = subprocess.Popen(
+                [sys.executable, "-m", "console", "collect", "--site", str(tmp_path / "site.toml")],
+                stderr=subprocess.DEVNULL,
+                env={
+                    "PATH": "/usr/bin:/bin",
+                    "WATTLEDGER_KAFKA_BOOTSTRAP": f"127.0.0.1:{free_port()}",
+                    "WATTLEDGER_ORDER_PUBLIC_KEY": SIGNER.public_key_hex,
+                },
+            )
+            try:
+                await until(lambda: _swept(tmp_path / "spool.sqlite"), within_s=60)
+                return psutil.Process(collector.pid).memory_info().rss
+            finally:
+                collector.kill()
+                collector.wait()
+
+    resident_bytes = asyncio.run(scene())
+    assert 20_000_000 < resident_bytes < 100_000_000, f"{resident_bytes / 1e6:.0f} MB"
 
 
 def _swept(spool: Path) -> bool:
-    """Whether each of ten concentrators has been swept twice."""
+    """Whether each of ten concentrators has been swept three times."""
     if not spool.exists():
         return False
     with sqlite3.connect(spool) as db:
         try:
-            return len(db.execute("SELECT 1 FROM sequences WHERE last >= 2").fetchall()) == 10
+            return len(db.execute("SELECT 1 FROM sequences WHERE last >= 3").fetchall()) == 10
         except sqlite3.Error:
             return False
