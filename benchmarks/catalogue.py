@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from benchmarks import field, pricing, pricing_core, projection
+from benchmarks import field, history, pricing, pricing_core, projection
 from benchmarks.report import Report
 
 
@@ -20,4 +20,5 @@ BENCHMARKS: dict[str, Measure] = {
     "library": pricing.measure_library,
     "projection": projection.measure,
     "field": field.measure,
+    "history": history.measure,
 }
