@@ -13,6 +13,7 @@ from itertools import count
 from typing import Any
 
 import psycopg
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
@@ -349,6 +350,8 @@ def _first_of(month: str) -> datetime:
     return datetime(int(month[:4]), int(month[5:]), 1, tzinfo=UTC)
 
 
+# Finding the shortest way to a failure takes longer than any test that passes.
+@pytest.mark.timeout(900)
 def test_the_ledger_is_what_plain_books_say(postgres_server: EmbeddedPostgres, migrated_template: str) -> None:
     @contextmanager
     def fresh() -> Iterator[Database]:
