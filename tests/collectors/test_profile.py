@@ -1,4 +1,6 @@
+import tomllib
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 
@@ -114,3 +116,26 @@ def test_a_number_that_is_written_goes_out_in_the_order_of_those_that_are_read()
     )
     assert swapped.relay is not None
     assert swapped.relay.open_words == (0x0100, 0x0100)
+
+
+def test_the_page_of_profiles_tells_every_key_that_a_profile_may_have() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "profiles.md").read_text(encoding="utf-8")
+    used = {key for name in profile_names() if "/" not in name for key in _keys(_shipped(name))}
+    rarer = {"max_power_w", "clock", "format", "utc_offset_minutes", "multiplier", "multiplied_by", "modulus_counts"}
+    named = {"energy.total", "kind", "open_number", "close_number", "reactive", "apparent", "demand"} | rarer | used
+    assert sorted(key for key in named if key not in page) == []
+
+
+def _shipped(name: str) -> dict[str, object]:
+    return tomllib.loads(files("collectors").joinpath("profiles", f"{name}.toml").read_text(encoding="utf-8"))
+
+
+def _keys(table: dict[str, object]) -> set[str]:
+    """Return the keys of a profile's tables, but for the names that each profile gives its own quantities."""
+    keys = set(table)
+    for key, value in table.items():
+        if isinstance(value, dict):
+            named = key in ("energy", "period", "measure", "credit", "log", "variant", "multiplier")
+            inner = [part for part in value.values() if isinstance(part, dict)] if named else [value]
+            keys |= {found for part in inner for found in _keys(part)} if key != "variant" else set()
+    return keys
