@@ -41,54 +41,66 @@ class DailyCheck:
     concentrator: str
     metrics: CollectorMetrics
     _due: dict[str, datetime] = field(default_factory=dict)
+    _crossed: set[str] = field(default_factory=set)
 
     async def ask(self, reader: MeterReader, *, now: datetime) -> Told:
         """Return what the meter tells, nothing where it is not due; a failure is logged and counted, never raised."""
-        serial = reader.meter.serial
-        due = self._due.get(serial, now)
+        meter = reader.meter.serial
+        due = self._due.get(meter, now)
         # A clock that was set back must not put the check off for as long.
-        if now < due <= now + _DAY:
+        is_due = not now < due <= now + _DAY
+        if not is_due and meter not in self._crossed:
             return Told()
-        self._due[serial] = now + _DAY
-        told_serial = await self._serial(reader)
-        credit = await self._credit(reader) | await self._logs(reader)
+        if is_due:
+            self._due[meter] = now + _DAY
+        serial = await self._serial(reader, now)
+        self._note(meter, serial)
+        if not is_due:
+            return Told(serial=serial)
+        credit = await self._credit(reader, now) | await self._logs(reader, now)
         await self._drift(reader, now)
-        if told_serial is not None and not same_serial(told_serial, serial):
-            self._due[serial] = now
-            self.metrics.serial_mismatches.labels(self.concentrator).inc()
-            log.error("another meter answers", concentrator=self.concentrator, meter=serial, it_says=told_serial)
-        return Told(serial=told_serial, credit=credit)
+        return Told(serial=serial, credit=credit)
 
-    async def _serial(self, reader: MeterReader) -> str | None:
+    def _note(self, meter: str, told: str | None) -> None:
+        """Ask a meter for its serial in every sweep for as long as it is another's."""
+        if told is None:
+            return
+        self._crossed.discard(meter)
+        if not same_serial(told, meter):
+            self._crossed.add(meter)
+            self.metrics.serial_mismatches.labels(self.concentrator).inc()
+            log.error("another meter answers", concentrator=self.concentrator, meter=meter, it_says=told)
+
+    async def _serial(self, reader: MeterReader, now: datetime) -> str | None:
         quantity = reader.meter.profile.serial
         if quantity is None or not quantity.checked:
             return None
-        words = await self._asked(reader, (quantity,))
+        words = await self._asked(reader, (quantity,), now)
         if quantity not in words:
             return None
         try:
             return digits(words[quantity], quantity=quantity, layout=reader.meter.profile.layout)
         except DecodeError as error:
-            self._failed(reader, error)
+            self._failed(reader, error, now)
             return None
 
-    async def _credit(self, reader: MeterReader) -> dict[str, str]:
+    async def _credit(self, reader: MeterReader, now: datetime) -> dict[str, str]:
         profile = reader.meter.profile
-        words = await self._asked(reader, profile.credits)
+        words = await self._asked(reader, profile.credits, now)
         return {
             quantity.name: shown(words[quantity], quantity, profile)
             for quantity in profile.credits
             if quantity in words
         }
 
-    async def _logs(self, reader: MeterReader) -> dict[str, str]:
+    async def _logs(self, reader: MeterReader, now: datetime) -> dict[str, str]:
         """Return the records of each log that are not empty, as words in hex, with blanks between records."""
         told = {}
         for record_log in reader.meter.profile.logs:
             try:
                 told[record_log.name] = " ".join(await read_log(reader, record_log))
             except RequestFailed as error:
-                self._failed(reader, error)
+                self._failed(reader, error, now)
         return told
 
     async def _drift(self, reader: MeterReader, now: datetime) -> None:
@@ -101,21 +113,21 @@ class DailyCheck:
             )
             drift_s = (clock_reading(words, clock=clock) - now.astimezone(UTC)).total_seconds()
         except (RequestFailed, DecodeError) as error:
-            self._failed(reader, error)
+            self._failed(reader, error, now)
             return
         self.metrics.clock_drift_seconds.labels(self.concentrator, reader.meter.serial).set(drift_s)
 
-    async def _asked(self, reader: MeterReader, wanted: tuple[Quantity, ...]) -> Words:
+    async def _asked(self, reader: MeterReader, wanted: tuple[Quantity, ...], now: datetime) -> Words:
         if not wanted:
             return {}
         try:
             return await reader.read(wanted, retries=0)
         except RequestFailed as error:
-            self._failed(reader, error)
+            self._failed(reader, error, now)
             return {}
 
-    def _failed(self, reader: MeterReader, error: Exception) -> None:
-        self._due[reader.meter.serial] -= _DAY - _AGAIN
+    def _failed(self, reader: MeterReader, error: Exception, now: datetime) -> None:
+        self._due[reader.meter.serial] = now + _AGAIN
         self.metrics.read_failures.labels(self.concentrator, "daily-check").inc()
         log.warning("daily check failed", concentrator=self.concentrator, meter=reader.meter.serial, error=str(error))
 

@@ -67,6 +67,7 @@ class Switch:
                 address=self.relay.state_address,
                 count=1,
                 urgent=True,
+                timeout_s=self.meter.request_timeout_s,
             )
         except RequestFailed as error:
             return "unknown", f"read-back failed: {error}"
@@ -77,7 +78,9 @@ class Switch:
         words = self.relay.open_words if self.action == "open" else self.relay.close_words
         failure = ""
         try:
-            await self.bus.write(unit=self.meter.unit, address=self.relay.address, words=words)
+            await self.bus.write(
+                unit=self.meter.unit, address=self.relay.address, words=words, timeout_s=self.meter.request_timeout_s
+            )
         except RequestFailed as error:
             # The write may have arrived all the same; only the read-back tells.
             failure = f"write failed: {error}; "

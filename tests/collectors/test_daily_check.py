@@ -23,7 +23,7 @@ from tests.collectors.builders import NOON, answer_to, serial_of, stub_concentra
 _SDM320Y = files("collectors").joinpath("profiles", "eastron_sdm320y.toml").read_text(encoding="utf-8")
 
 
-@dataclass(slots=True)
+@dataclass
 class Meters:
     """A meter's words by address; what is not there answers exception 2, what is `silent` nothing at all."""
 
@@ -103,8 +103,30 @@ def test_another_meter_s_serial_is_told_with_every_reading_until_it_is_the_right
         assert [reading.serial for reading in readings] == ["400000000099"] * 3
         assert {reading.meter for reading in readings} == {serial_of(1)}
         assert _value(metrics, "serial_mismatches_total", concentrator="C1") == 3
+        assert meters.asked.count(0x46) == 1  # its credit only once
 
     asyncio.run(scene())
+
+
+def test_the_right_meter_put_back_is_asked_no_more_than_others() -> None:
+    meters = Meters(_acrel("400000000099"))
+    answer, right = meters.answer, _acrel()
+
+    async def corrected(request: bytes) -> bytes | None:
+        if meters.asked.count(0x43) == 2:
+            meters.words = right
+        return await answer(request)
+
+    meters.answer = corrected  # type: ignore[method-assign]
+    readings, _ = asyncio.run(_sweeps(meters, _minutes(0, 1, 2, 3, 4)))
+    assert [reading.serial for reading in readings] == ["400000000099"] * 2 + [serial_of(1), None, None]
+
+
+def test_a_meter_that_is_silent_to_all_of_the_check_is_asked_once_an_hour() -> None:
+    meters = Meters(_acrel(), silent={0x43, 0x46, 0x4E, 0x4F})
+    readings, _ = asyncio.run(_sweeps(meters, _minutes(0, 1, 30, 59, 60, 61)))
+    assert len(readings) == 6
+    assert (meters.asked.count(0x43), meters.asked.count(0x46)) == (2, 2)
 
 
 def test_a_meter_that_meets_the_check_with_silence_is_read_all_the_same_and_asked_again_in_an_hour() -> None:
