@@ -18,6 +18,7 @@ from ledger.domain.account_facts import (
 )
 from ledger.domain.event import Fact
 from ledger.domain.meter import UsageCorrected, UsageDebited
+from ledger.domain.meter_life import OccupancyCorrected
 from ledger.store.log import Logged
 from projections.model import ReadModel, Table
 from projections.postings import postings_of
@@ -73,6 +74,10 @@ def _accounts_of(fact: Fact) -> set[str]:
     accounts = {posting.account for posting in postings_of(fact) if posting.code == chart.PREPAYMENT}
     if isinstance(fact, (AccountOpened, AccountCredited, UsageDebited, UsageCorrected, *UNDOING)):
         accounts.add(fact.account)
+    if isinstance(fact, UsageCorrected):
+        accounts.update(account for account, _ in fact.usages)
+    if isinstance(fact, OccupancyCorrected):
+        accounts |= {fact.account, fact.former}
     return accounts
 
 
@@ -85,7 +90,12 @@ def _count(movements: dict[str, Movement], fact: Fact) -> None:
             movements[fact.account].debits += 1
             movements[fact.account].usage_milliwh += fact.usage_milliwh
         case UsageCorrected():
-            movements[fact.account].usage_milliwh += fact.usage_milliwh - fact.replaced_milliwh
+            alone = ((fact.account, fact.usage_milliwh - fact.replaced_milliwh),)
+            for account, change_milliwh in fact.usages or alone:
+                movements[account].usage_milliwh += change_milliwh
+        case OccupancyCorrected():
+            movements[fact.former].usage_milliwh -= fact.moved_milliwh
+            movements[fact.account].usage_milliwh += fact.moved_milliwh
         case AccountCredited():
             movements[fact.account].top_ups += 1
         case TopUpReversed() | TopUpChargedBack():

@@ -1,7 +1,7 @@
 """Every read model there is, by name."""
 
 from ledger.values.errors import NotFound
-from projections import balances, books, conditions, held, journal, links, proposals, relay, sites, supplies
+from projections import balances, books, conditions, held, journal, links, proposals, relay, sites, supplies, worklist
 from projections.model import ReadModel
 
 MODELS: tuple[ReadModel, ...] = (
@@ -15,6 +15,7 @@ MODELS: tuple[ReadModel, ...] = (
     relay.MODEL,
     sites.MODEL,
     supplies.MODEL,
+    worklist.MODEL,
 )
 
 

@@ -25,7 +25,8 @@ LONGEST_RETRY = timedelta(minutes=15)
 class Situation:
     """A supply as the ledger knows it at `ledger_position`; amounts in micro-units.
 
-    `has_relay` is false where nothing at the edge could carry out an order.
+    `has_relay` is false where nothing at the edge could carry out an order. `is_barred`: the meter reads back another
+    serial than its own, so an order to it would switch somebody else's supply.
     """
 
     supply: str
@@ -39,6 +40,7 @@ class Situation:
     switching: Switching
     ledger_position: int
     condition: Condition = CLEAR
+    is_barred: bool = False
 
     @property
     def usable_micros(self) -> int:
@@ -68,7 +70,7 @@ class Decision:
 def decide(situation: Situation, *, now: datetime) -> Decision:
     """Decide on a supply."""
     facts = tuple(_warnings(situation, now))
-    if not situation.has_relay:
+    if not situation.has_relay or situation.is_barred:
         return Decision(facts, None)
     facts += tuple(_locks(situation, now))
     return Decision(facts, _order(situation, _locks_after(situation, now), now))

@@ -7,7 +7,8 @@ from uuid import UUID
 from psycopg import Cursor
 from psycopg.sql import SQL, Identifier
 
-from ledger.domain.meter import Episode, ReadingHeld, UsageCorrected, UsageDebited
+from ledger.domain.meter import Episode, MeterState, ReadingHeld
+from ledger.domain.meter_life import BaseChanged, HoldSettled, SerialConfirmed
 from ledger.store.log import Logged
 from projections.model import ReadModel, Table, columns
 
@@ -28,6 +29,17 @@ FROM unnest(%s::text[], %s::uuid[], %s::bigint[]) AS n (supply, reading, positio
 WHERE h.supply = n.supply AND h.opened_episode AND h.is_open AND h.reading <> n.reading AND h.position < n.position
 """)
 
+_SETTLE = SQL("""
+UPDATE {schema}.held_readings AS h SET is_open = false
+FROM unnest(%s::text[], %s::uuid[], %s::bigint[]) AS n (supply, reading, position)
+WHERE h.supply = n.supply AND h.reading = n.reading AND h.is_open AND h.position < n.position
+""")
+_UNCROSS = SQL("""
+UPDATE {schema}.held_readings AS h SET is_open = false
+FROM unnest(%s::text[], %s::bigint[]) AS n (supply, position)
+WHERE h.supply = n.supply AND h.reason = 'crossed-meter' AND h.is_open AND h.position < n.position
+""")
+
 
 def fold(events: Sequence[Logged]) -> list[tuple[str, UUID, int]]:
     """Return each supply's runs of the same episode: its first reading, and the position up to which it lasted.
@@ -39,20 +51,22 @@ def fold(events: Sequence[Logged]) -> list[tuple[str, UUID, int]]:
     newest: dict[str, int] = {}
     for event in events:
         fact = event.fact
-        if not isinstance(fact, UsageDebited | UsageCorrected | ReadingHeld):
+        state: MeterState | None = getattr(fact, "state", None)
+        if state is None or not fact.topic.startswith("meter."):
             continue
-        run = (fact.supply, _reading_of(fact.state.episode), event.position)
-        at = newest.get(fact.supply)
+        supply: str = getattr(fact, "supply")  # noqa: B009 - every fact of a meter stream has it, their base has not
+        run = (supply, _reading_of(state.episode), event.position)
+        at = newest.get(supply)
         if at is not None and runs[at][1] == run[1]:
             runs[at] = run
         else:
-            newest[fact.supply] = len(runs)
+            newest[supply] = len(runs)
             runs.append(run)
     return runs
 
 
 def _reading_of(episode: Episode | None) -> UUID:
-    return NO_READING if episode is None else episode.reading
+    return NO_READING if episode is None or episode.is_dismissed else episode.reading
 
 
 def project(cursor: Cursor[Any], events: Sequence[Logged], schema: str) -> None:
@@ -67,6 +81,13 @@ def project(cursor: Cursor[Any], events: Sequence[Logged], schema: str) -> None:
         cursor.execute(_INSERT.format(schema=Identifier(schema)), columns(held))
     if runs := fold(events):
         cursor.execute(_CLOSE.format(schema=Identifier(schema)), columns(runs))
+    settled = [(e.fact.supply, e.fact.reading, e.position) for e in events if isinstance(e.fact, HoldSettled)]
+    if settled:
+        cursor.execute(_SETTLE.format(schema=Identifier(schema)), columns(settled))
+    # Another meter, or the right one again: what a crossed one said is of no account.
+    uncrossed = [(e.fact.supply, e.position) for e in events if isinstance(e.fact, SerialConfirmed | BaseChanged)]
+    if uncrossed:
+        cursor.execute(_UNCROSS.format(schema=Identifier(schema)), columns(uncrossed))
 
 
 MODEL = ReadModel("held", (Table("held_readings", ("position",)),), project)

@@ -11,8 +11,12 @@ from psycopg.rows import class_row, scalar_row
 
 @dataclass(frozen=True, slots=True)
 class OpenHold:
-    """A held reading: why, since when by the meter's own time, and the energy that it claims beyond the bills."""
+    """A held reading: why, since when by the meter's own time, and the energy that it claims beyond the bills.
 
+    `position` is that of its event in the ledger, by which an operator names it.
+    """
+
+    position: int
     supply: str
     meter: str
     reason: str
@@ -25,7 +29,7 @@ def open_holds(connection: Connection[Any]) -> list[OpenHold]:
     """Return every open hold, by supply and in the order of the ledger."""
     with connection.cursor(row_factory=class_row(OpenHold)) as cursor:
         return cursor.execute(
-            "SELECT supply, meter, reason, detail, read_at, claimed_milliwh FROM projections.held_readings"
+            "SELECT position, supply, meter, reason, detail, read_at, claimed_milliwh FROM projections.held_readings"
             " WHERE is_open ORDER BY supply, position"
         ).fetchall()
 

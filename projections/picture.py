@@ -11,11 +11,12 @@ from psycopg.rows import tuple_row
 
 from ledger.domain import supply as supply_domain
 from ledger.domain.event import Fact
+from ledger.domain.meter import state_of
 from ledger.domain.site import SiteSettingsChanged, in_force
 from ledger.domain.supply import Supply
-from ledger.store.log import Logged, head_of, read_log
+from ledger.store.log import Logged, head_of, newest_of, read_log
 from ledger.store.mapper import fact_of
-from ledger.values.identity import site_stream, supply_stream
+from ledger.values.identity import meter_stream, site_stream, supply_stream
 from projections.balances import prepayment_of
 from projections.conditions import CLEAR, Condition, accounts_of, changed, conditions
 from projections.decide import Situation
@@ -23,13 +24,6 @@ from projections.errors import ProjectionsError
 from projections.project import tracked
 from projections.relay import RELAY_FACTS, switchings
 from projections.switching import Switching, switched
-
-SUPPLY_FACTS = (
-    supply_domain.SupplyRegistered,
-    supply_domain.MeterInstalled,
-    supply_domain.SupplyOccupied,
-    supply_domain.TermsAssigned,
-)
 
 # Beyond this the projections are rather waited for: when in doubt the relay stays as it is.
 FURTHEST_BEHIND = 50_000
@@ -57,6 +51,7 @@ class Picture:
     balances_at: int
     relays_at: int
     conditions_at: int
+    barred: set[str] = field(default_factory=set)
     streams_at: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -101,7 +96,15 @@ class Picture:
                 switching=self.relays[code],
                 ledger_position=self.position,
                 condition=self.conditions.get(occupancy.account, CLEAR),
+                is_barred=code in self.barred,
             )
+
+    def _bar(self, supply: str, fact: Fact) -> None:
+        """Take note of whether a meter reads back its own serial, as the newest event of its stream has it."""
+        if state_of(fact).read_back:
+            self.barred.add(supply)
+        else:
+            self.barred.discard(supply)
 
     def _book(self, fact: Fact) -> None:
         for account, change_micros in prepayment_of(fact).items():
@@ -118,8 +121,11 @@ class Picture:
             self.relays[supply] = switched(self.relays[supply], fact)
 
     def _change(self, fact: Fact) -> None:
-        if isinstance(fact, SUPPLY_FACTS) and fact.supply in self.supplies:
-            self.supplies[fact.supply] = supply_domain.evolve(self.supplies[fact.supply], fact)
+        code: str = getattr(fact, "supply", "")
+        if fact.topic.startswith("supply.") and code in self.supplies:
+            self.supplies[code] = supply_domain.evolve(self.supplies[code], fact)
+        elif fact.topic.startswith("meter.") and code in self.supplies:
+            self._bar(code, fact)
         elif isinstance(fact, SiteSettingsChanged) and fact.site in self.settings:
             self.settings[fact.site].append(fact)
 
@@ -153,6 +159,7 @@ def taken(connection: Connection[Any], *, supplies: Sequence[str], now: datetime
             balances_at=balances_at,
             relays_at=relays_at,
             conditions_at=conditions_at,
+            barred=_barred(connection, folded),
         )
         for events in _batches(connection, after=begin, upto=head):
             picture.follow(events)
@@ -181,6 +188,13 @@ def _supplies(connection: Connection[Any], codes: Sequence[str]) -> dict[str, Su
         code = by_stream[stream]
         folded[code] = supply_domain.evolve(folded.get(code), fact)
     return folded
+
+
+def _barred(connection: Connection[Any], codes: Iterable[str]) -> set[str]:
+    """Return the supplies whose meter reads back another serial than its own."""
+    streams = {meter_stream(code): code for code in codes}
+    newest = newest_of(connection, streams=list(streams))
+    return {streams[stream] for stream, entry in newest.items() if state_of(entry.fact).read_back}
 
 
 def _settings(connection: Connection[Any], sites: set[str]) -> dict[str, list[SiteSettingsChanged]]:

@@ -7,6 +7,7 @@ from psycopg import Cursor
 from psycopg.sql import SQL, Identifier
 
 from ledger.domain.supply import MeterInstalled, SupplyOccupied, SupplyRegistered
+from ledger.domain.supply_life import ConcentratorChanged, MeterRemoved, SupplyVacated
 from ledger.store.log import Logged
 from projections.model import ReadModel, Table, columns
 
@@ -21,6 +22,11 @@ UPDATE {schema}.supplies AS s SET meter = n.meter, measures = n.measures, positi
 FROM unnest(%s::text[], %s::text[], %s::text[], %s::bigint[]) AS n (supply, meter, measures, position)
 WHERE s.supply = n.supply
 """)
+_MOVE = SQL("""
+UPDATE {schema}.supplies AS s SET concentrator = n.concentrator, position = greatest(s.position, n.position)
+FROM unnest(%s::text[], %s::text[], %s::bigint[]) AS n (supply, concentrator, position)
+WHERE s.supply = n.supply
+""")
 _OCCUPY = SQL("""
 INSERT INTO {schema}.occupancies (supply, position, account, occupied_from)
 SELECT * FROM unnest(%s::text[], %s::bigint[], %s::text[], %s::timestamptz[])
@@ -31,17 +37,30 @@ def project(cursor: Cursor[Any], events: Sequence[Logged], schema: str) -> None:
     """Add a batch to the supply points; registrations first, as whatever else follows one."""
     registered = [(e.fact, e.position) for e in events if isinstance(e.fact, SupplyRegistered)]
     # The last of a supply point in the batch counts.
-    installed = {e.fact.supply: (e.fact, e.position) for e in events if isinstance(e.fact, MeterInstalled)}
-    occupied = [(e.fact, e.position) for e in events if isinstance(e.fact, SupplyOccupied)]
+    metered = {
+        e.fact.supply: (e.fact, e.position) for e in events if isinstance(e.fact, MeterInstalled | MeterRemoved)
+    }
+    moved = {e.fact.supply: (e.fact, e.position) for e in events if isinstance(e.fact, ConcentratorChanged)}
+    occupied = [(e.fact, e.position) for e in events if isinstance(e.fact, SupplyOccupied | SupplyVacated)]
     names = {"schema": Identifier(schema)}
     if registered:
         rows = [(f.supply, f.site, f.concentrator, f.building, f.room, p) for f, p in registered]
         cursor.execute(_REGISTER.format(**names), columns(rows))
-    if installed:
-        meters = [(f.supply, f.meter, f.measures, p) for f, p in installed.values()]
+    if metered:
+        meters = [
+            (f.supply, f.meter, f.measures, p) if isinstance(f, MeterInstalled) else (f.supply, "", "", p)
+            for f, p in metered.values()
+        ]
         cursor.execute(_INSTALL.format(**names), columns(meters))
+    if moved:
+        cursor.execute(_MOVE.format(**names), columns([(f.supply, f.concentrator, p) for f, p in moved.values()]))
     if occupied:
-        occupancies = [(f.supply, p, f.account, f.occupied_from) for f, p in occupied]
+        occupancies = [
+            (f.supply, p, f.account, f.occupied_from)
+            if isinstance(f, SupplyOccupied)
+            else (f.supply, p, f.landlord, f.vacated_at)
+            for f, p in occupied
+        ]
         cursor.execute(_OCCUPY.format(**names), columns(occupancies))
 
 

@@ -18,7 +18,8 @@ from ledger.domain.metering import Draft, Metering, take_interval, take_register
 from ledger.domain.settling import is_settled, settle
 from ledger.domain.snapshot import PricingSnapshot
 from ledger.domain.supply import Supply
-from ledger.store import applied
+from ledger.domain.supply_life import ConcentratorChanged
+from ledger.store import applied, strays
 from ledger.store.applied import DeadLetter, Partition, StrayReading, SweepProgress
 from ledger.store.gate import Gate
 from ledger.store.log import head_of, newest_of, read_control_log
@@ -40,6 +41,7 @@ class PricingDraft:
     dead_letters: list[DeadLetter] = field(default_factory=list)
     strays: list[StrayReading] = field(default_factory=list)
     history: dict[UUID, BilledHistory] = field(default_factory=dict)
+    taken: list[int] = field(default_factory=list)
     readings: int = 0
     stored: list[StoredEvent] = field(default_factory=list)
     _by_stream: dict[UUID, list[Event]] = field(default_factory=dict)
@@ -95,6 +97,7 @@ class PricingDrafter:
         draft = PricingDraft(Draft(self._snapshot, self._clock()))
         sweeps = [(message, sweep) for message in messages if (sweep := _sweep_of(message, draft)) is not None]
         self._load(connection, sweeps)
+        self._take_strays(connection, draft, sweeps)
         for message, sweep in sweeps:
             if self._is_next(draft, message, sweep):
                 self._take(connection, draft, message, sweep)
@@ -105,6 +108,8 @@ class PricingDrafter:
         """Append the batch; raises Stale where supply points or tariffs have changed since it was priced."""
         if gate.control_head > self._snapshot.position:
             raise Stale(f"priced at {self._snapshot.position}, control changes reach {gate.control_head}")
+        if not strays.mark_taken(gate.cursor, draft.taken):
+            raise Stale("another worker took stray readings in meanwhile")
         gate.append(draft.stored)
         applied.move_sweeps(gate.cursor, {key: progress for key, (_, progress) in draft.sweeps.items()})
         applied.move_meters_seen(
@@ -131,6 +136,11 @@ class PricingDrafter:
             self._meterings.pop(partition, None)
             self._sweeps.pop(partition, None)
 
+    def _forget_supply(self, code: str) -> None:
+        """Drop a supply point's state: another owner may have written to its stream since."""
+        for meterings in self._meterings.values():
+            meterings.pop(code, None)
+
     def _catch_up(self, connection: Connection[Any]) -> None:
         """Bring the snapshot to the newest control change."""
         head, control_head = head_of(connection)
@@ -138,6 +148,8 @@ class PricingDrafter:
             page = read_control_log(connection, after=self._snapshot.position, upto=head, limit=5_000)
             for entry in page:
                 self._snapshot.apply(entry.fact)
+                if isinstance(entry.fact, ConcentratorChanged):
+                    self._forget_supply(entry.fact.supply)
             self._snapshot.position = page[-1].position if page else head
 
     def _load(self, connection: Connection[Any], sweeps: Sequence[tuple[Message, wire.Sweep]]) -> None:
@@ -151,7 +163,7 @@ class PricingDrafter:
             known = self._meterings.get(message.partition, {})
             for reading in sweep.readings:
                 supply = self._snapshot.supply_of_meter(_meter_of(reading))
-                if supply is not None and supply.code not in known:
+                if supply is not None and supply.concentrator == sweep.concentrator and supply.code not in known:
                     supplies[supply.code] = message.partition
         if keys:
             for key, progress in applied.sweep_progress(connection, keys).items():
@@ -185,6 +197,23 @@ class PricingDrafter:
             progress.out_of_sequence += 1
         return False
 
+    def _take_strays(
+        self, connection: Connection[Any], draft: PricingDraft, sweeps: Sequence[tuple[Message, wire.Sweep]]
+    ) -> None:
+        """Take in what came under another concentrator, of the supply points that are read through these now."""
+        owners: dict[str, Partition] = {}
+        for message, sweep in sweeps:
+            for reading in sweep.readings:
+                supply = self._snapshot.supply_of_meter(_meter_of(reading))
+                if supply is not None and supply.concentrator == sweep.concentrator:
+                    owners.update((spell.meter.meter, message.partition) for spell in supply.spells)
+        for stray in strays.waiting(connection, meters=list(owners)) if owners else ():
+            draft.taken.append(stray.number)
+            supply = self._snapshot.supply_of_meter(stray.meter)
+            if supply is not None and _stray(supply, supply.concentrator, stray.reading) is None:
+                metering = self._drafted(draft, owners[stray.meter], supply.code)
+                self._take_reading(connection, draft, metering, supply, stray.reading, stray.source)
+
     def _take(self, connection: Connection[Any], draft: PricingDraft, message: Message, sweep: wire.Sweep) -> None:
         source = Source(
             message.partition.number, message.offset, message.published_at, sweep.collector, sweep.sequence
@@ -192,7 +221,7 @@ class PricingDrafter:
         for reading in sweep.readings:
             draft.readings += 1
             supply = self._snapshot.supply_of_meter(_meter_of(reading))
-            reason = _stray(supply, sweep, reading)
+            reason = _stray(supply, sweep.concentrator, reading)
             if supply is None or reason is not None:
                 draft.strays.append(
                     StrayReading(
@@ -202,6 +231,9 @@ class PricingDrafter:
                         _meter_of(reading),
                         reason or "unknown-meter",
                         reading,
+                        source.partition,
+                        source.message_offset,
+                        source.published_at,
                     )
                 )
                 continue
@@ -290,11 +322,11 @@ def _sweep_of(message: Message, draft: PricingDraft) -> wire.Sweep | None:
     return decoded if isinstance(decoded, wire.Sweep) else None
 
 
-def _stray(supply: Supply | None, sweep: wire.Sweep, reading: wire.Reading) -> str | None:
+def _stray(supply: Supply | None, concentrator: str, reading: wire.Reading) -> str | None:
     """Say why a reading may not be written to its supply point's stream from here."""
     if supply is None or not supply.spells:
         return "unknown-meter"
-    if supply.concentrator != sweep.concentrator:
+    if supply.concentrator != concentrator:
         return "other-concentrator"
     spell = supply.spells[-1]
     if spell.meter.meter != _meter_of(reading) or spell.ends is not None:

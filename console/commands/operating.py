@@ -6,16 +6,19 @@ from typing import Annotated
 
 import typer
 
+from console.supplies import commands
+
 _PANEL = "Operators"
 _From = Annotated[str, typer.Option("--from", help="Since when it holds (ISO 8601 with zone); now if not given.")]
 
 
 def register(app: typer.Typer) -> None:
-    """Add `site set` and `supply add`."""
+    """Add `site set`, `supply add` and the commands of a supply point's life."""
     site = typer.Typer(help="Sites: how they warn and reconnect.", no_args_is_help=True)
     site.command("set")(set_site)
     supply = typer.Typer(help="Supply points: where meters measure what accounts pay for.", no_args_is_help=True)
     supply.command("add")(add_supply)
+    commands.register(supply)
     for name, group in (("site", site), ("supply", supply)):
         app.add_typer(group, name=name, rich_help_panel=_PANEL)
 
@@ -35,6 +38,10 @@ def set_site(
             help="Warn below this balance, in currency units; as it stands if not given, 10 for a new site."
         ),
     ] = None,
+    landlord: Annotated[
+        str | None,
+        typer.Option(help="The account that pays for what is vacant; as it stands if not given, '' for none."),
+    ] = None,
     since: _From = "",
 ) -> None:
     """Set how a site reconnects after a top-up, and when it warns of a low balance; show what holds then."""
@@ -49,14 +56,17 @@ def set_site(
             site=site,
             reconnection=None if reconnection is None else checked_reconnection(reconnection),
             warning_balance_micros=None if warning_balance is None else micros_from_text(warning_balance),
+            landlord=landlord,
             effective_from=_instant(since, now),
             now=now,
         )
     stands = outcome.settings
     what = f"position {outcome.position}" if outcome.position else "nothing changed"
+    vacant = f", {stands.landlord} pays for what is vacant" if stands.landlord else ""
     typer.echo(
         f"site {site}: reconnection {stands.reconnection}, warning below"
-        f" {text_from_micros(stands.warning_balance_micros)}, since {stands.effective_from.isoformat()} ({what})"
+        f" {text_from_micros(stands.warning_balance_micros)}{vacant},"
+        f" since {stands.effective_from.isoformat()} ({what})"
     )
 
 

@@ -103,20 +103,7 @@ def _read_back(row: "RelayState") -> str:
 
 
 def show_held() -> None:
-    """Show the readings that were held instead of billed, for as long as their hold is open."""
-    from rich.console import Console
-    from rich.table import Table
+    """Show the readings that were held instead of billed, as `wattledger readings held` does."""
+    from console.supplies.waiting_shown import show_holds
 
-    from console.connection import finance_connection
-    from projections.holds import open_holds
-
-    with finance_connection(os.environ) as connection:
-        rows = open_holds(connection)
-    table = Table("supply", "meter", "reason", "since", title=f"{len(rows)} open holds")
-    table.add_column("claimed kWh", justify="right")
-    table.add_column("detail")
-    for row in rows:
-        kwh = row.claimed_milliwh.scaleb(-6)
-        since = row.read_at.astimezone(UTC).isoformat(sep=" ", timespec="seconds")
-        table.add_row(row.supply, row.meter, row.reason, since, f"{kwh:,.6f}", row.detail)
-    Console().print(table)
+    show_holds(os.environ)

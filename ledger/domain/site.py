@@ -12,12 +12,16 @@ Reconnection = Literal["automatic", "confirm", "arm"]
 
 @fact_type("site.settings-changed/1")
 class SiteSettingsChanged(Fact, frozen=True, kw_only=True):
-    """From `effective_from` the site reconnects in this mode and warns when a balance falls below the threshold."""
+    """From `effective_from` the site reconnects in this mode and warns when a balance falls below the threshold.
+
+    `landlord` is the account that pays for its vacant supply points, empty where none is named.
+    """
 
     site: str
     effective_from: Instant
     reconnection: Reconnection
     warning_balance_micros: int
+    landlord: str = ""
 
 
 History = tuple[SiteSettingsChanged, ...]

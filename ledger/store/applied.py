@@ -6,6 +6,7 @@ All of it belongs to the transaction that holds the gate; nothing here commits.
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, LiteralString
 
 import msgspec
@@ -57,6 +58,9 @@ class StrayReading:
     meter: str
     reason: str
     reading: Reading
+    partition: int
+    message_offset: int
+    published_at: datetime
 
 
 @dataclass(slots=True)
@@ -161,7 +165,17 @@ def keep_strays(cursor: Cursor[TupleRow], strays: Iterable[StrayReading]) -> Non
         cursor,
         _KEEP_STRAYS,
         (
-            (r.concentrator, r.collector, r.sequence, r.meter, r.reason, msgspec.json.encode(r.reading).decode())
+            (
+                r.concentrator,
+                r.collector,
+                r.sequence,
+                r.meter,
+                r.reason,
+                msgspec.json.encode(r.reading).decode(),
+                r.partition,
+                r.message_offset,
+                r.published_at,
+            )
             for r in strays
         ),
     )
@@ -189,8 +203,10 @@ SELECT * FROM unnest(
 ON CONFLICT DO NOTHING
 """
 _KEEP_STRAYS = """
-INSERT INTO ledger.stray_readings (concentrator, collector, sequence, meter, reason, reading)
-SELECT * FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::text[], %s::text[], %s::jsonb[])
+INSERT INTO ledger.stray_readings
+    (concentrator, collector, sequence, meter, reason, reading, partition, message_offset, published_at)
+SELECT * FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::text[], %s::text[], %s::jsonb[], %s::integer[],
+    %s::bigint[], %s::timestamptz[])
 """
 _MOVE_METERS_SEEN = """
 INSERT INTO ledger.meters_seen AS m (supply, seen_at, superseded, held)

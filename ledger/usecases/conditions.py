@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from ledger.domain import account as account_stream_of
 from ledger.domain import site as site_stream_of
 from ledger.domain import tariff as tariff_stream_of
 from ledger.domain.account import Account
@@ -9,7 +10,7 @@ from ledger.domain.supply import MeterInstalled, Registers
 from ledger.domain.tariff import TariffHistory, compiled, knows_class
 from ledger.store.application import Ledger
 from ledger.values.errors import InvalidValue, NotFound, Refused
-from ledger.values.identity import site_stream, tariff_stream
+from ledger.values.identity import account_stream, site_stream, tariff_stream
 
 
 def check_site(ledger: Ledger, site: str) -> None:
@@ -19,6 +20,12 @@ def check_site(ledger: Ledger, site: str) -> None:
             f"site {site!r} has no settings, so nothing there would ever be warned or cut;"
             f" set them first: wattledger site set {site}"
         )
+
+
+def check_account(ledger: Ledger, account: str) -> None:
+    """Raise NotFound for an account that was never opened."""
+    if ledger.folded(account_stream(account), account_stream_of.evolve, None)[0] is None:
+        raise NotFound(f"there is no account {account!r}; open it first, or check the code")
 
 
 def check_register(register_milliwh: int, modulus_milliwh: int) -> None:

@@ -12,6 +12,7 @@ from ledger.domain.site import Reconnection, SiteSettingsChanged, in_force
 from ledger.store.application import Ledger
 from ledger.usecases.attempt import appended
 from ledger.usecases.codes import checked_code
+from ledger.usecases.conditions import check_account
 from ledger.values.errors import InvalidValue
 from ledger.values.identity import site_stream
 from ledger.values.instants import in_utc
@@ -47,25 +48,29 @@ def change_site_settings(
     now: datetime,
     reconnection: Reconnection | None = None,
     warning_balance_micros: int | None = None,
+    landlord: str | None = None,
 ) -> SiteSet:
-    """Set a site's reconnection mode and the balance below which it warns (micro-units), from an instant on.
+    """Set how a site reconnects, below which balance it warns (micro-units) and who pays for what is vacant.
 
     What is not given stays as it stands then, or is a new site's first; what changes nothing is not booked.
     """
     checked_code(site, what="site")
     effective_from = in_utc(effective_from)
+    if landlord:
+        check_account(ledger, landlord)
     stream = site_stream(site)
     settled: list[SiteSettingsChanged] = []
 
     def decide() -> Sequence[Event]:
         history, version = ledger.folded(stream, site_stream_of.evolve, site_stream_of.UNKNOWN)
         standing = in_force(history, effective_from)
-        mode, warning_micros = _content(standing)
+        mode, warning_micros, pays = _content(standing)
         fact = SiteSettingsChanged(
             site=site,
             effective_from=effective_from,
             reconnection=mode if reconnection is None else reconnection,
             warning_balance_micros=warning_micros if warning_balance_micros is None else warning_balance_micros,
+            landlord=pays if landlord is None else landlord,
             recorded_at=now,
         )
         settled[:] = [fact]
@@ -76,7 +81,7 @@ def change_site_settings(
     return SiteSet(settled[0], position)
 
 
-def _content(settings: SiteSettingsChanged | None) -> tuple[Reconnection, int]:
+def _content(settings: SiteSettingsChanged | None) -> tuple[Reconnection, int, str]:
     if settings is None:
-        return FIRST_RECONNECTION, FIRST_WARNING_BALANCE_MICROS
-    return settings.reconnection, settings.warning_balance_micros
+        return FIRST_RECONNECTION, FIRST_WARNING_BALANCE_MICROS, ""
+    return settings.reconnection, settings.warning_balance_micros, settings.landlord

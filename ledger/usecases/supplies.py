@@ -119,11 +119,11 @@ def install_meter(
             recorded_at=now,
         )
 
-    command = _installation(supply, meter, installed_at, opening_milliwh)
+    command = installation_command(supply, meter, installed_at, opening_milliwh)
     try:
         return _appended(ledger, supply, fact, command=command)
     except Conflict as conflict:
-        raise _taken(meter, conflict) from None
+        raise taken(meter, conflict) from None
 
 
 def occupy(
@@ -221,24 +221,26 @@ def check_meter_free(
     ledger: Ledger, *, supply: str, meter: MeterFacts, installed_at: datetime, opening_milliwh: int
 ) -> None:
     """Raise Refused where the meter is installed elsewhere, or differently."""
-    command = _installation(supply, meter, installed_at, opening_milliwh)
+    command = installation_command(supply, meter, installed_at, opening_milliwh)
     try:
         ledger.earlier(command)
     except Conflict as conflict:
-        raise _taken(meter, conflict) from None
+        raise taken(meter, conflict) from None
 
 
-def _installation(supply: str, meter: MeterFacts, installed_at: datetime, opening_milliwh: int) -> Command:
-    """The key keeps one meter from measuring two supply points, which are two streams and consistency boundaries.
+def installation_command(supply: str, meter: MeterFacts, installed_at: datetime, opening_milliwh: int) -> Command:
+    """Return an installation's command: its key keeps one meter from measuring two supply points.
 
-    What a meter measures beside kWh is left out: it was not told of those installed before it was known.
+    They are two streams and consistency boundaries. What a meter measures beside kWh is left out: it was not told of
+    those installed before it was known.
     """
     content = {"supply": supply, "installed_at": installed_at.isoformat(), "opening_milliwh": str(opening_milliwh)}
     content |= {field.name: str(getattr(meter, field.name)) for field in fields(meter) if field.name != "gives"}
     return Command(key=f"meter/{meter.serial}", content=content)
 
 
-def _taken(meter: MeterFacts, conflict: Conflict) -> Refused:
+def taken(meter: MeterFacts, conflict: Conflict) -> Refused:
+    """Return the refusal of a meter that is installed elsewhere, or differently."""
     return Refused(
         f"meter {meter.serial!r} is installed already, and differently: {conflict.differences}; check the serial"
     )

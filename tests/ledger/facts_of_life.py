@@ -8,6 +8,7 @@ from ledger.domain.event import Fact
 from ledger.domain.meter import Difference, Former, MeterState, ReadingHeld, Source, UsageCorrected, UsageDebited
 from ledger.domain.meter_life import BaseChanged, HoldSettled, OccupancyClosed, OccupancyCorrected, SerialConfirmed
 from ledger.domain.postings import correction_postings
+from ledger.domain.site import SiteSettingsChanged
 from ledger.domain.supply import MeterInstalled, SupplyOccupied
 from ledger.domain.supply_life import (
     ConcentratorChanged,
@@ -90,6 +91,14 @@ def facts_of_life(debit: UsageDebited, held: ReadingHeld, corrected: UsageCorrec
             vacated_at=minutes(15),
             closing_milliwh=101_000_000,
             recorded_at=minutes(20),
+        ),
+        SiteSettingsChanged(
+            site="north",
+            effective_from=MOVED_IN,
+            reconnection="arm",
+            warning_balance_micros=5_000_000,
+            landlord="landlord",
+            recorded_at=MOVED_IN,
         ),
         LandlordAssigned(supply="room-1", account="landlord", effective_from=MOVED_IN, recorded_at=MOVED_IN),
         ConcentratorChanged(supply="room-1", concentrator="c2", before="c1", recorded_at=MOVED_IN),

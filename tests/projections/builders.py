@@ -23,6 +23,7 @@ from ledger.store.application import Ledger
 from ledger.values import identity
 from ledger.wire import RelayOutcome
 from tests.ledger.money_facts import MONEY_FACTS
+from tests.projections.life import a_life
 
 START = datetime(2026, 7, 1, 6, 0, tzinfo=UTC)
 SITE = "riverside"
@@ -308,6 +309,8 @@ def a_busy_month(*, households: int = 4) -> list[Fact]:
         facts.append(reading_held(supply="flat-2", opens_episode=False, at=at))
         facts += _switched_off_and_on("flat-1", "household-1", first_version=5 * day + 1, at=at)
     last = START + timedelta(days=6)
+    held = reading_held(supply="flat-2", opens_episode=False, at=last)
+    facts += a_life(held, former="household-2", following="household-3", at=last)
     facts.append(settings_changed(reconnection="confirm", at=last))
     facts.append(CloseConsented(supply="flat-1", account="household-1", channel="app", recorded_at=last))
     facts += MONEY_FACTS

@@ -13,7 +13,6 @@ from ledger.store.log import Logged, head_of, read_log
 from projections import queries
 from projections.catalogue import MODELS
 from projections.model import ReadModel, Table
-from projections.picture import SUPPLY_FACTS
 from projections.project import Overtaken, move, project_next, tracked
 from projections.relay import RELAY_FACTS
 from projections.runner import sized
@@ -169,11 +168,8 @@ def test_a_read_model_that_joined_late_catches_up_alone_and_ends_beside_the_othe
 
 
 def test_every_relay_and_supply_fact_is_known_to_what_folds_it() -> None:
-    by_topic = {
-        prefix: {cls for topic, cls in FACTS.items() if topic.startswith(prefix)} for prefix in ("relay.", "supply.")
-    }
+    by_topic = {prefix: {cls for topic, cls in FACTS.items() if topic.startswith(prefix)} for prefix in ("relay.",)}
     assert set(RELAY_FACTS) == by_topic["relay."]
-    assert set(SUPPLY_FACTS) == by_topic["supply."]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,102 @@
+"""The worklist: what waits for a person, for as long as its cause stands. Any kind of cause may put items on it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from psycopg import Connection, Cursor
+from psycopg.rows import class_row
+from psycopg.sql import SQL, Identifier
+
+from ledger.domain.meter import ReadingHeld
+from ledger.domain.meter_life import BaseChanged, SerialConfirmed
+from ledger.store.log import Logged
+from projections.model import ReadModel, Table, columns
+
+SERIAL_MISMATCH = "serial-mismatch"
+
+_PUT = SQL("""
+INSERT INTO {schema}.worklist AS w (kind, subject, since, detail, position)
+SELECT kind, subject, since, detail, position
+FROM unnest(%s::text[], %s::text[], %s::timestamptz[], %s::text[], %s::bigint[])
+    AS n (kind, subject, since, detail, position)
+ON CONFLICT (kind, subject) DO UPDATE SET detail = excluded.detail, position = excluded.position
+""")
+_TAKE_OFF = SQL("""
+DELETE FROM {schema}.worklist AS w USING unnest(%s::text[], %s::text[]) AS n (kind, subject)
+WHERE w.kind = n.kind AND w.subject = n.subject
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """Something that waits for a person: what kind, about what (a supply point's code, say), since when and why."""
+
+    kind: str
+    subject: str
+    since: datetime
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """An item as an event leaves it: None where it is done with."""
+
+    kind: str
+    subject: str
+    item: Item | None
+
+
+def _changes(event: Logged) -> Iterator[_Change]:
+    """Yield what an event puts on the worklist, or takes off it."""
+    match event.fact:
+        case ReadingHeld(reason="crossed-meter") as fact:
+            item = Item(SERIAL_MISMATCH, fact.supply, fact.read_at, fact.detail)
+            yield _Change(SERIAL_MISMATCH, fact.supply, item)
+        case SerialConfirmed() | BaseChanged():
+            yield _Change(SERIAL_MISMATCH, event.fact.supply, None)
+
+
+def project(cursor: Cursor[Any], events: Sequence[Logged], schema: str) -> None:
+    """Apply a batch in its order: an item that is put on again keeps since when it has been there."""
+    for run in _runs(events):
+        put = [
+            (change.kind, change.subject, change.item.since, change.item.detail, position)
+            for change, position in run
+            if change.item is not None
+        ]
+        done = [(change.kind, change.subject) for change, _ in run if change.item is None]
+        if put:
+            cursor.execute(_PUT.format(schema=Identifier(schema)), columns(put))
+        if done:
+            cursor.execute(_TAKE_OFF.format(schema=Identifier(schema)), columns(done))
+
+
+def _runs(events: Sequence[Logged]) -> Iterator[list[tuple[_Change, int]]]:
+    """Cut a batch's changes, which are rare, so that no run has two of one item."""
+    run: list[tuple[_Change, int]] = []
+    seen: set[tuple[str, str]] = set()
+    for event in events:
+        for change in _changes(event):
+            key = (change.kind, change.subject)
+            if key in seen:
+                yield run
+                run, seen = [], set()
+            run.append((change, event.position))
+            seen.add(key)
+    if run:
+        yield run
+
+
+def items(connection: Connection[Any], *, kind: str | None = None) -> list[Item]:
+    """Return what waits for a person, the longest first."""
+    with connection.cursor(row_factory=class_row(Item)) as cursor:
+        return cursor.execute(
+            "SELECT kind, subject, since, detail FROM projections.worklist"
+            " WHERE %s::text IS NULL OR kind = %s ORDER BY since, kind, subject",
+            (kind, kind),
+        ).fetchall()
+
+
+MODEL = ReadModel("worklist", (Table("worklist", ("kind", "subject")),), project)
