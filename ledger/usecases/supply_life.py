@@ -287,6 +287,7 @@ def _installation(
         resolution_milliwh=meter.resolution_milliwh,
         measures=meter.measures,
         multiplier=multiplier,
+        gives=meter.gives,
         recorded_at=now,
     )
 
