@@ -104,6 +104,17 @@ def _connection(environ: Mapping[str, str], *, role: str) -> Iterator["psycopg.C
         raise NotReachable(f"the database refused or does not answer: {str(error).strip()}") from error
 
 
+@contextmanager
+def people_connection(environ: Mapping[str, str]) -> Iterator["psycopg.Connection[tuple[object, ...]]"]:
+    """Connect to the store of personal data; raises NotReachable where the database does not answer or refuses."""
+    url = environ.get("WATTLEDGER_PEOPLE_DATABASE_URL") or database_url(environ, role="wattledger_people")
+    try:
+        with psycopg.connect(url, autocommit=True) as connection:
+            yield connection
+    except psycopg.Error as error:
+        raise NotReachable(f"personal data refused or does not answer: {str(error).strip()}") from error
+
+
 def running_witness(environ: Mapping[str, str]) -> str:
     """Return where the running embedded stack's witness is; empty where the ledger is another, or none runs."""
     running = None if environ.get("WATTLEDGER_DATABASE_URL") else _found_running(environ)

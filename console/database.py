@@ -20,6 +20,7 @@ ROLE_PASSWORDS = {
     "wattledger_finance": "WATTLEDGER_FINANCE_PASSWORD",
     "wattledger_auditor": "WATTLEDGER_AUDITOR_PASSWORD",
     "wattledger_api": "WATTLEDGER_API_PASSWORD",
+    "wattledger_people": "WATTLEDGER_PEOPLE_PASSWORD",
 }
 
 

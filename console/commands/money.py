@@ -26,6 +26,13 @@ def pay_in(
             help="The idempotency key: the same key books once, however often it is sent; new if not given."
         ),
     ] = None,
+    reference: Annotated[
+        str,
+        typer.Option(help="The channel's own reference: kept with personal data, in the ledger as a keyed hash."),
+    ] = "",
+    is_cleared: Annotated[
+        bool, typer.Option("--clearing", help="The channel's provider has the money still, and will pay it out.")
+    ] = False,
 ) -> None:
     """Top an account up. A supply that was off for lack of credit is switched on where its site says so."""
     from console.connection import opened_ledger
@@ -37,11 +44,32 @@ def pay_in(
     with opened_ledger(os.environ) as ledger:
         currency = account_of(ledger, account).currency
         booked = top_up(
-            ledger, account=account, amount_micros=amount_micros, channel=channel, key=key, now=datetime.now(UTC)
+            ledger,
+            account=account,
+            amount_micros=amount_micros,
+            channel=channel,
+            key=key,
+            now=datetime.now(UTC),
+            reference_hash=_kept_reference(account, reference),
+            is_cleared=is_cleared,
         )
     what = "was booked before, nothing changed" if booked.is_repeat else "booked"
     shown = f"{text_from_micros(amount_micros)} {currency}"
     typer.echo(f"{account}: {shown} {what} (position {booked.position}, key {key})")
+
+
+def _kept_reference(account: str, reference: str) -> str:
+    """Keep an outside reference with personal data and return its keyed hash, for the event; nothing for none."""
+    if not reference:
+        return ""
+    from console.connection import people_connection
+    from ledger.store.people import keep_reference
+    from ledger.values.outside import reference_hash
+
+    hashed = reference_hash(reference, key_hex=os.environ.get("WATTLEDGER_REFERENCE_KEY", ""))
+    with people_connection(os.environ) as connection:
+        keep_reference(connection, account=account, reference=reference, reference_hash=hashed)
+    return hashed
 
 
 def show_balances() -> None:

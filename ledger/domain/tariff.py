@@ -13,13 +13,19 @@ from ledger.wire import Instant
 
 @fact_type("tariff.published/1")
 class TariffPublished(Fact, frozen=True, kw_only=True):
-    """A version of a tariff, in force from `effective_from` until a later version's; `text` is the TOML file."""
+    """A version of a tariff, in force from `effective_from` until a later version's; `text` is the TOML file.
+
+    `proposed_by` and `approved_by` are two people, where two had to decide, and `proposal` is theirs.
+    """
 
     tariff: str
     version: int
     effective_from: Instant
     text: str
     note: str
+    proposed_by: str = ""
+    approved_by: str = ""
+    proposal: str = ""
 
 
 @dataclass(frozen=True, slots=True)

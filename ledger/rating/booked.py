@@ -20,6 +20,4 @@ def unbooked(tariff: Tariff) -> list[str]:
     ]
     reasons += [f"{minimum.component!r} is a minimum charge" for minimum in tariff.minimums]
     reasons += [f"{allowance.component!r} is a daily allowance" for allowance in tariff.allowances]
-    if tariff.tax_point != "supply":
-        reasons.append(f"tax_point is {tariff.tax_point!r}; tax is booked at supply only")
     return reasons

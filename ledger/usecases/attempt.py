@@ -53,6 +53,17 @@ def appended_once(
     return _appended(ledger, lambda: (decide(), None), command)
 
 
+def appended_guarded(
+    ledger: Ledger,
+    decide: Callable[[], Sequence[Event]],
+    *,
+    command: Command | None,
+    guard: Guard,
+) -> Booked:
+    """Do the same with a guard that looks once more inside the gate."""
+    return _appended(ledger, lambda: (decide(), guard), command)
+
+
 def appended_on_standing(
     ledger: Ledger,
     decide: Callable[[Standing], Sequence[Event]],

@@ -24,13 +24,14 @@ from ledger.values.identity import meter_stream
 class BilledPast:
     """The supply points that a version from an instant on would price, as they were at a position of the ledger.
 
-    `begins` is when each of them would be priced by it first.
+    `begins` is when each of them would be priced by it first; `has_billed` tells whether any of them was billed yet.
     """
 
     tariff: str
     effective_from: datetime
     position: int
     begins: dict[str, datetime]
+    has_billed: bool = False
 
     def check(self, connection: Connection[Any], supplies: Iterable[str]) -> None:
         """Raise Refused where one of these supply points is billed beyond the instant at which it would begin."""
@@ -59,7 +60,8 @@ def billed_past(ledger: Ledger, *, tariff: str, effective_from: datetime) -> Bil
             for code, supply in snapshot.supplies.items()
             if (begin := _begin(supply, tariff, effective_from)) is not None
         }
-        past = BilledPast(tariff, effective_from, snapshot.position, begins)
+        has_billed = bool(billed_to(connection, supplies=begins))
+        past = BilledPast(tariff, effective_from, snapshot.position, begins, has_billed)
         past.check(connection, begins)
     return past
 

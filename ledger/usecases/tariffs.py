@@ -1,41 +1,80 @@
 """Tariffs: publish a version."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
+from psycopg import Cursor
+from psycopg.rows import TupleRow
+
 from ledger.domain import tariff as tariff_stream_of
+from ledger.domain.chart import RESERVED_COMPONENTS
 from ledger.domain.event import Event
 from ledger.domain.tariff import TariffHistory, TariffPublished, compiled
 from ledger.rating.booked import unbooked
 from ledger.rating.tariff import Tariff, parse_tariff, prepaid_errors
 from ledger.store.application import Ledger
-from ledger.usecases.attempt import appended
+from ledger.store.command import Command
+from ledger.usecases.attempt import Booked, appended_guarded
 from ledger.usecases.billed_past import BilledPast, billed_past, check_classes_kept
 from ledger.usecases.codes import checked_code
+from ledger.usecases.money.limits import NeedsApproval, check_two_people, four_eyes
 from ledger.values.errors import InvalidValue, Refused
 from ledger.values.identity import tariff_stream
 from ledger.values.instants import in_utc
 
 
-def publish_tariff(ledger: Ledger, *, text: str, effective_from: datetime, note: str, now: datetime) -> int:
-    """Publish a tariff file's text as the next version, in force from an instant on; return the version.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deciders:
+    """Who decided on a version: who proposed it and who approved it, of which proposal and under which key.
+
+    `beside` are events of the same transaction: the approval itself.
+    """
+
+    proposed_by: str = ""
+    approved_by: str = ""
+    proposal: str = ""
+    command: Command | None = None
+    beside: Callable[[], Sequence[Event]] = tuple
+
+
+ANYBODY = Deciders()
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A published version, and where it stands in the ledger."""
+
+    version: int
+    booked: Booked
+
+
+def publish_tariff(
+    ledger: Ledger,
+    *,
+    text: str,
+    effective_from: datetime,
+    note: str,
+    now: datetime,
+    deciders: Deciders = ANYBODY,
+) -> int:
+    """Publish a tariff file's text as the next version; return the version (see `publish`)."""
+    decided = publish(ledger, text=text, effective_from=effective_from, note=note, now=now, deciders=deciders)
+    return decided.version
+
+
+def publish(
+    ledger: Ledger, *, text: str, effective_from: datetime, note: str, now: datetime, deciders: Deciders
+) -> Published:
+    """Publish a tariff file's text as the next version, in force from an instant on.
 
     It takes effect at or after the newest version, or before the first: what was held for want of a price can then
     be billed. Raises InvalidValue for a wrong file (naming every error) or code, Refused for an instant between or
     in a past that is billed already, where an account class in use is left out, or where the currency or the time
-    zone is not the earlier versions'.
+    zone is not the earlier versions'; NeedsApproval where it has billed somebody and one person decided alone.
     """
-    tariff = parse_tariff(text)
-    refusals = prepaid_errors(tariff)
-    if refusals:
-        raise InvalidValue("the tariff cannot be published for prepaid supply:\n  - " + "\n  - ".join(refusals))
-    awaited = unbooked(tariff)
-    if awaited:
-        raise Refused(
-            "the tariff can be rated, quoted and simulated, but this version does not book all of it from live"
-            " readings, and what is not booked would be given away:\n  - " + "\n  - ".join(awaited)
-        )
-    checked_code(tariff.code, what="tariff code")
+    check_two_people(operator=deciders.proposed_by, approved_by=deciders.approved_by)
+    tariff = checked_tariff(text)
     effective_from = in_utc(effective_from)
     stream = tariff_stream(tariff.code)
     version = 0
@@ -50,6 +89,7 @@ def publish_tariff(ledger: Ledger, *, text: str, effective_from: datetime, note:
             check_classes_kept(ledger, tariff=tariff, effective_from=effective_from)
             is_later = effective_from >= history.versions[0].effective_from
             past = billed_past(ledger, tariff=tariff.code, effective_from=effective_from) if is_later else None
+            _check_deciders(ledger, tariff.code, deciders, now, has_billed=past is not None and past.has_billed)
         version = events + 1
         fact = TariffPublished(
             tariff=tariff.code,
@@ -57,12 +97,45 @@ def publish_tariff(ledger: Ledger, *, text: str, effective_from: datetime, note:
             effective_from=effective_from,
             text=text,
             note=note,
+            proposed_by=deciders.proposed_by,
+            approved_by=deciders.approved_by,
+            proposal=deciders.proposal,
             recorded_at=now,
         )
-        return [Event(stream, version, fact)]
+        return [*deciders.beside(), Event(stream, version, fact)]
 
-    appended(ledger, decide, guard=lambda cursor: past.check_written_since(cursor) if past is not None else None)
-    return version
+    def guard(cursor: Cursor[TupleRow]) -> None:
+        if past is not None:
+            past.check_written_since(cursor)
+
+    booked = appended_guarded(ledger, decide, command=deciders.command, guard=guard)
+    return Published(version, booked)
+
+
+def checked_tariff(text: str) -> Tariff:
+    """Return a tariff that can be published; raises InvalidValue or Refused for one that cannot."""
+    tariff = parse_tariff(text)
+    refusals = prepaid_errors(tariff)
+    if refusals:
+        raise InvalidValue("the tariff cannot be published for prepaid supply:\n  - " + "\n  - ".join(refusals))
+    awaited = unbooked(tariff)
+    if awaited:
+        raise Refused(
+            "the tariff can be rated, quoted and simulated, but this version does not book all of it from live"
+            " readings, and what is not booked would be given away:\n  - " + "\n  - ".join(awaited)
+        )
+    checked_code(tariff.code, what="tariff code")
+    reserved = sorted(thing.component for thing in tariff.components if thing.component in RESERVED_COMPONENTS)
+    if reserved:
+        raise InvalidValue(f"component {reserved[0]!r} has the name of an account of the books; give it another one")
+    return tariff
+
+
+def _check_deciders(ledger: Ledger, tariff: str, deciders: Deciders, now: datetime, *, has_billed: bool) -> None:
+    if has_billed and not deciders.approved_by and four_eyes(ledger, now=now).tariffs:
+        raise NeedsApproval(
+            f"tariff {tariff!r} has billed somebody, so its next version takes two people; another has to approve it"
+        )
 
 
 def _check_succession(history: TariffHistory, tariff: Tariff, effective_from: datetime) -> None:

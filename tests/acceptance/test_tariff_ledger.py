@@ -18,6 +18,7 @@ from tests.streams.truth import make_truth
 
 METERS = {"c1": ["c1-1-m", "c1-2-m"], "c2": ["c2-1-m", "c2-2-m"]}
 TRUTH = make_truth(METERS, sweeps=8)
+TWO_PEOPLE = ("--proposed-by", "li", "--approved-by", "wang")
 DRAFT = FLAT_TARIFF.replace("0.617", "1.234")
 
 
@@ -50,7 +51,11 @@ def debits(url: str) -> dict[int, UsageDebited]:
 
 def test_a_version_is_published_listed_shown_and_compared(desk: TariffDesk, auditor: TariffDesk) -> None:
     desk.write("draft.toml", DRAFT)
-    published = desk.gives("publish", "draft.toml", "--note", "dearer", "--from", "2027-01-01T00:00:00+08:00")
+    dearer = ("--note", "dearer", "--from", "2027-01-01T00:00:00+08:00")
+    assert "takes two people" in desk.gives("publish", "draft.toml", *dearer).stderr
+    proposed = desk.gives("publish", "draft.toml", *dearer, *TWO_PEOPLE[:2])
+    assert "wattledger proposals approve publish-tariff-" in proposed.stdout
+    published = desk.gives("publish", "draft.toml", *dearer, *TWO_PEOPLE)
     assert "published as version 2" in published.stdout, published.stderr
 
     listed = auditor.gives("list").stdout

@@ -26,7 +26,8 @@ from ledger.domain.meter import Difference
 from ledger.domain.policy import FourEyesChanged
 from ledger.domain.proposal import ProposalApproved, ProposalExpired, ProposalMade, ProposalRejected
 from ledger.domain.receipt import ClearingSettled, ReceiptIdentified, ReceiptKept
-from tests.ledger.builders import MOVED_IN
+from ledger.domain.tariff import TariffPublished
+from tests.ledger.builders import FLAT_TARIFF, MOVED_IN
 
 PROPOSAL = "refund-1e1e1e1e1e"
 KEY_HASH = "1e" * 32
@@ -60,6 +61,17 @@ _SPENT: dict[str, Any] = {
 }
 
 MONEY_FACTS: list[Fact] = [
+    TariffPublished(
+        tariff="flat",
+        version=3,
+        effective_from=MOVED_IN,
+        text=FLAT_TARIFF,
+        note="yearly",
+        proposed_by="li",
+        approved_by="wang",
+        proposal="publish-tariff-1e1e1e1e1e",
+        recorded_at=MOVED_IN,
+    ),
     booked(
         AccountCredited(
             account="room-1-a",

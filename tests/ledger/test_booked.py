@@ -38,9 +38,8 @@ AT_SUPPLY = 'tax_point = "supply"\n'
             HEAD + AT_SUPPLY + ENERGY + '[[minimums]]\ncomponent = "least"\namount = "10"\non = ["energy"]\n',
             "'least' is a minimum charge",
         ),
-        (HEAD + 'tax_point = "payment"\n' + ENERGY, "tax_point is 'payment'"),
     ],
-    ids=["per day", "minimum", "tax at payment"],
+    ids=["per day", "minimum"],
 )
 def test_what_is_not_booked_from_live_readings_is_not_published(ledger: Ledger, text: str, reason: str) -> None:
     assert any(reason in told for told in unbooked(parse_tariff(text)))

@@ -13,7 +13,7 @@ from ledger.store.log import read_log
 from ledger.usecases import tariffs
 from ledger.usecases.billed_past import BilledPast, billed_past
 from ledger.usecases.supplies import assign_tariff
-from ledger.usecases.tariffs import publish_tariff
+from ledger.usecases.tariffs import Deciders, publish_tariff
 from ledger.values.errors import Refused
 from tests.estate import FLAT_TARIFF, build_estate
 from tests.services.postgres import Database
@@ -21,6 +21,7 @@ from tests.streams.direct import fault_free, now
 from tests.streams.truth import make_truth
 
 TRUTH = make_truth({"c1": ["c1-1-m", "c1-2-m"]}, sweeps=8)
+TWO_PEOPLE = Deciders(proposed_by="li", approved_by="wang")
 DEARER = FLAT_TARIFF.replace("0.617", "1.234")
 
 
@@ -39,7 +40,9 @@ def billed_to(database: Database) -> dict[str, datetime]:
 
 
 def publish(ledger: Ledger, effective_from: datetime) -> int:
-    return publish_tariff(ledger, text=DEARER, effective_from=effective_from, note="dearer", now=now())
+    return publish_tariff(
+        ledger, text=DEARER, effective_from=effective_from, note="dearer", now=now(), deciders=TWO_PEOPLE
+    )
 
 
 def test_it_is_refused_and_says_which_supply_is_billed_how_far_and_what_to_do(

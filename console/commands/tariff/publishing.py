@@ -48,16 +48,39 @@ def publish(
         str,
         typer.Option("--from", metavar="TIME", help="Since when it holds (ISO 8601 with zone); now if not given."),
     ] = "",
+    proposed_by: Annotated[
+        str, typer.Option(envvar="WATTLEDGER_OPERATOR", help="Who proposes it: your operator id.")
+    ] = "",
+    approved_by: Annotated[str, typer.Option(help="The other person who approved it, where it takes two.")] = "",
 ) -> None:
-    """Publish a tariff file as the next version, in force from an instant on; nothing rewrites it afterwards."""
+    """Publish a tariff file as the next version, in force from an instant on; nothing rewrites it afterwards.
+
+    Once a tariff has billed somebody, its next version takes two people: with --proposed-by alone it is proposed,
+    with --approved-by too it is published (see `wattledger policy four-eyes`).
+    """
     from console.connection import opened_ledger
+    from console.ordering import given_by, proposed
     from console.tariffs.files import instant_or, text_of
-    from ledger.usecases.tariffs import publish_tariff
+    from ledger.usecases.money.limits import NeedsApproval
+    from ledger.usecases.money.proposals import PublishTariff
+    from ledger.usecases.tariffs import Deciders, publish_tariff
 
     text = text_of(file)
     now = datetime.now(UTC)
+    effective_from = instant_or(since, now)
+    deciders = Deciders(proposed_by=proposed_by, approved_by=approved_by)
     with opened_ledger(os.environ) as ledger:
-        version = publish_tariff(ledger, text=text, effective_from=instant_or(since, now), note=note, now=now)
+        try:
+            version = publish_tariff(
+                ledger, text=text, effective_from=effective_from, note=note, now=now, deciders=deciders
+            )
+        except NeedsApproval as error:
+            if not proposed_by:
+                raise NeedsApproval(f"{error}; say who proposes it (--proposed-by)") from None
+            command = PublishTariff(text=text, effective_from=effective_from.isoformat(), note=note)
+            by = given_by(operator=proposed_by, reason="new-version", key=None)
+            typer.echo(f"{file}: {proposed(ledger, command, by=by, why=str(error))}")
+            return
     typer.echo(f"{file}: published as version {version}")
 
 

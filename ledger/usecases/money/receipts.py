@@ -1,0 +1,140 @@
+"""Money without an account: receipts kept until somebody knows whose they are, and what providers pay out."""
+
+from collections.abc import Callable, Sequence
+
+from ledger.domain import chart
+from ledger.domain.account import AccountCredited
+from ledger.domain.booking import booked
+from ledger.domain.event import Event, Fact
+from ledger.domain.receipt import ClearingSettled, ReceiptIdentified, ReceiptKept
+from ledger.store.application import Ledger
+from ledger.store.command import Command
+from ledger.store.standing import Standing
+from ledger.usecases.attempt import Booked, appended_on_standing, appended_once, checked_key
+from ledger.usecases.codes import checked_code
+from ledger.usecases.money.attempt import Attempt, By, checked_amount
+from ledger.values.errors import InvalidValue, NotFound, Refused
+from ledger.values.identity import clearing_stream, receipt_stream
+
+MAX_MICROS = 10_000_000_000 * 1_000_000
+
+
+def keep_receipt(
+    ledger: Ledger, *, receipt: str, amount_micros: int, channel: str, by: By, reference_hash: str = ""
+) -> Booked:
+    """Keep money that came in and nobody can place, under a code of ours; raises Refused for a code in use."""
+    by.check()
+    checked_code(receipt, what="receipt")
+    checked_code(channel, what="channel")
+    checked_amount(amount_micros, what="receipt", most_micros=MAX_MICROS)
+    fact = ReceiptKept(
+        receipt=receipt,
+        amount_micros=amount_micros,
+        channel=channel,
+        reference_hash=reference_hash,
+        operator=by.operator,
+        key_hash=by.key_hash,
+        recorded_at=by.now,
+    )
+    stream = receipt_stream(receipt)
+
+    def decide() -> Sequence[Event]:
+        if _facts(ledger, receipt):
+            raise Refused(f"receipt {receipt!r} is kept already; give this one another code")
+        return [Event(stream, 1, booked(fact))]
+
+    content = {"receipt": receipt, "amount_micros": str(amount_micros), "channel": channel}
+    return appended_once(ledger, decide, command=Command(f"receipt/{checked_key(by.key)}", content))
+
+
+def identify_receipt(ledger: Ledger, *, receipt: str, account: str, by: By) -> Booked:
+    """Credit an account with a kept receipt, once; raises NotFound for an unknown one, Refused where it was."""
+    by.check()
+    checked_code(receipt, what="receipt")
+    stream = receipt_stream(receipt)
+
+    def decide(standing: Standing) -> Sequence[Event]:
+        attempt = Attempt(ledger, by, standing)
+        kept = _kept(ledger, receipt)
+        attempt.open_account(account)
+        attempt.say(
+            stream,
+            ReceiptIdentified(
+                receipt=receipt,
+                account=account,
+                amount_micros=kept.amount_micros,
+                operator=by.operator,
+                recorded_at=by.now,
+            ),
+        )
+        attempt.book_on(
+            account,
+            AccountCredited(
+                account=account,
+                amount_micros=kept.amount_micros,
+                channel=kept.channel,
+                reference_hash=kept.reference_hash,
+                key_hash=by.key_hash,
+                source=chart.UNIDENTIFIED,
+                receipt_position=ledger.position_of(stream, 1),
+                taxes=attempt.taxes(account, change_micros=kept.amount_micros),
+                recorded_at=by.now,
+            ),
+        )
+        return attempt.events
+
+    key = Command(f"identify/{checked_key(by.key)}", {"receipt": receipt, "account": account})
+    return appended_on_standing(ledger, decide, accounts=(account,), command=key)
+
+
+def settle_clearing(
+    ledger: Ledger, *, channel: str, gross_micros: int, fees_micros: int, commission_micros: int, bank: str, by: By
+) -> Booked:
+    """Book that a channel's provider paid out what it had for us, less its fees and its agents' commission."""
+    by.check()
+    for code, what in ((channel, "channel"), (bank, "bank")):
+        checked_code(code, what=what)
+    checked_amount(gross_micros, what="payout", most_micros=MAX_MICROS)
+    if min(fees_micros, commission_micros) < 0 or fees_micros + commission_micros > gross_micros:
+        raise InvalidValue(
+            "fees and commission are amounts above zero, and together no more than what they are taken of"
+        )
+    fact = ClearingSettled(
+        channel=channel,
+        gross_micros=gross_micros,
+        fees_micros=fees_micros,
+        commission_micros=commission_micros,
+        bank=bank,
+        operator=by.operator,
+        key_hash=by.key_hash,
+        recorded_at=by.now,
+    )
+    stream = clearing_stream(channel)
+    counted: Callable[[int, Fact], int] = lambda count, _: count + 1  # noqa: E731 - a fold of one line
+
+    def decide() -> Sequence[Event]:
+        return [Event(stream, ledger.folded(stream, counted, 0)[1] + 1, booked(fact))]
+
+    content = {
+        "channel": channel,
+        "gross_micros": str(gross_micros),
+        "fees_micros": str(fees_micros),
+        "commission_micros": str(commission_micros),
+        "bank": bank,
+    }
+    return appended_once(ledger, decide, command=Command(f"clearing/{checked_key(by.key)}", content))
+
+
+def _facts(ledger: Ledger, receipt: str) -> tuple[Fact, ...]:
+    nothing: tuple[Fact, ...] = ()
+    return ledger.folded(receipt_stream(receipt), lambda facts, fact: (*facts, fact), nothing)[0]
+
+
+def _kept(ledger: Ledger, receipt: str) -> ReceiptKept:
+    facts = _facts(ledger, receipt)
+    if not facts or not isinstance(facts[0], ReceiptKept):
+        raise NotFound(f"there is no receipt {receipt!r}; keep it first, or check the code")
+    if len(facts) > 1:
+        account = getattr(facts[-1], "account", "")
+        raise Refused(f"receipt {receipt!r} was credited to account {account!r} already")
+    return facts[0]

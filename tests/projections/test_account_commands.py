@@ -1,0 +1,159 @@
+"""The commands on accounts as operators give them: told in words, linked both ways, proposed where it takes two."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from psycopg import Connection
+from typer.testing import CliRunner
+
+from console.cli import make_app
+from ledger.store.application import Ledger
+from ledger.store.log import head_of, read_log
+from ledger.usecases.accounts import open_account
+from projections.checkpoint import checkpoint
+from projections.conditions import conditions
+from projections.queries import balances
+from tests.ledger.builders import MOVED_IN
+from tests.ledger.till import Till
+from tests.projections.conftest import Project
+from tests.services.postgres import Database
+
+Run = Callable[..., Any]
+BY = ("--operator", "li", "--reason", "test")
+
+
+@pytest.fixture
+def run(database: Database, project: Project, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs a command against a ledger with two accounts, all of it projected before and after."""
+    monkeypatch.setenv("WATTLEDGER_DATABASE_URL", database.url("wattledger_writer"))
+    monkeypatch.setenv("WATTLEDGER_PEOPLE_DATABASE_URL", database.url("wattledger_people"))
+    monkeypatch.setenv("COLUMNS", "200")
+    with Ledger(url=database.url("wattledger_writer")) as ledger:
+        for account in ("a-1", "a-2"):
+            open_account(ledger, account=account, site="north", currency="CNY", now=MOVED_IN)
+    app = make_app()
+
+    def invoke(*arguments: str, **words: Any) -> Any:
+        project()
+        outcome = CliRunner().invoke(app, list(arguments), **words)
+        project()
+        return outcome
+
+    return invoke
+
+
+def test_a_reversal_is_found_from_the_top_up_and_the_other_way(run: Run) -> None:
+    run("top-up", "a-1", "50", "--key", "k")
+    assert run("account", "reverse", "3", *BY, "--key", "r").output == "reverse: booked (position 4, key r)\n"
+    told = "position 4, account.top-up-reversed, names position 3\n"
+    assert run("account", "links", "3").output == told == run("account", "links", "4").output
+    assert "reversed already, by the event at position 4" in str(run("account", "reverse", "3", *BY).exception)
+    again = run("account", "reverse", "3", *BY, "--key", "r").output
+    assert again == "reverse: was booked before, nothing changed (position 4, key r)\n"
+
+
+def test_a_transfer_is_linked_from_both_accounts(run: Run, finance: Connection[Any]) -> None:
+    run("top-up", "a-1", "50")
+    run("account", "transfer", "3", "a-2", *BY)
+    assert len(run("account", "links", "3").output.splitlines()) == 2
+    assert [(row.account, int(row.balance), row.top_ups) for row in balances(finance)] == [
+        ("a-1", 0, 0),
+        ("a-2", 50, 1),
+    ]
+
+
+def test_what_is_too_much_for_one_is_proposed_listed_and_approved(run: Run, finance: Connection[Any]) -> None:
+    run("top-up", "a-1", "1000")
+    refund = ("account", "refund", "a-1", "600", "--channel", "bank", *BY, "--key", "r")
+    told = run(*refund).output
+    assert "600.00 is above 500.00" in told
+    proposal = told.partition("proposed as ")[2].partition(" ")[0]
+    assert f"wattledger proposals approve {proposal} --operator" in told
+    assert proposal in run("proposals", "list").output
+    assert "cannot approve what they proposed" in str(
+        run("proposals", "approve", proposal, "--operator", "li").exception
+    )
+    approved = run("proposals", "approve", proposal, "--operator", "wang").output
+    assert "approved and carried out (position 6)" in approved
+    assert "is approved by wang" in run(*refund).output
+    assert run("proposals", "list").output == "no proposal waits for a decision\n"
+    assert "approved by wang" in run("proposals", "list", "--all").output
+    assert balances(finance)[0].balance == 400
+
+
+def test_what_another_approved_already_is_done_in_one_go(run: Run) -> None:
+    run("top-up", "a-1", "1000")
+    outcome = run("account", "refund", "a-1", "600", "--channel", "bank", *BY, "--approved-by", "wang")
+    assert "refund: booked (position 4" in outcome.output
+
+
+def test_the_policy_is_shown_and_changed(run: Run) -> None:
+    assert "one person decides up to 500.00" in run("policy", "four-eyes").output
+    run("policy", "four-eyes", "--limit", "50", "--operator", "li")
+    assert "one person decides up to 50.00; two people" in run("policy", "four-eyes").output
+
+
+@pytest.mark.parametrize(("amount", "balance"), [("5.5", "5.5"), ("-5.5", "-5.5")])
+def test_an_adjustment_goes_either_way(run: Run, finance: Connection[Any], amount: str, balance: str) -> None:
+    assert run("account", "adjust", "a-1", amount, *BY).exit_code == 0
+    assert f"{balances(finance)[0].balance.normalize():f}" == balance
+
+
+def test_a_dispute_and_its_end_are_conditions_of_the_account(run: Run, finance: Connection[Any]) -> None:
+    run("account", "dispute", "a-1", "30", "--dispute", "d-1", *BY)
+    found = conditions(finance, accounts=["a-1"])["a-1"]
+    assert (found.disputed_micros, found.disputes, found.spares(MOVED_IN)) == (30_000_000, 1, True)
+    assert "not known" in str(run("account", "resolve", "a-1", "--dispute", "d-1", "--outcome", "won", *BY).exception)
+    run("account", "resolve", "a-1", "--dispute", "d-1", "--outcome", "rejected", *BY)
+    assert not conditions(finance, accounts=["a-1"])["a-1"].spares(MOVED_IN)
+
+
+def test_a_notice_spares_until_it_is_over(run: Run, database: Database, finance: Connection[Any]) -> None:
+    with Ledger(url=database.url("wattledger_writer")) as ledger:
+        till = Till(ledger)
+        top_up = till.tops_up("a-1", 50)
+        till.uses("a-1", 50)
+    run("account", "reverse", str(top_up), *BY)
+    found = conditions(finance, accounts=["a-1"])["a-1"]
+    assert found.notice_until is not None
+    assert found.debt_micros == 50_000_000
+    assert found.spares(found.notice_until - timedelta(seconds=1))
+    assert not found.spares(found.notice_until)
+
+
+def test_balances_at_the_head_come_from_the_checkpoint_and_what_came_after(
+    run: Run, database: Database, project: Project, finance: Connection[Any]
+) -> None:
+    with Ledger(url=database.url("wattledger_writer"), checkpoint=checkpoint) as ledger:
+        till = Till(ledger)
+        till.tops_up("a-1", 50)
+        project()
+        assert checkpoint(finance, ["a-1"]).balance_micros("a-1") == 50_000_000
+        till.uses("a-1", "12.345678")
+        assert checkpoint(finance, ["a-1"]).balance_micros("a-1") == 50_000_000
+        assert ledger.standing(["a-1"]).balance_micros("a-1") == 37_654_322
+
+
+def test_who_is_behind_an_account_is_kept_shown_and_erased_and_the_ledger_is_as_before(
+    run: Run, finance: Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WATTLEDGER_REFERENCE_KEY", "5a" * 32)
+    run("top-up", "a-1", "50", "--reference", "ICBC 4711", "--key", "k")
+    run("account", "set-contact", "a-1", "--name", "王芳", "--phone", "+86 139 1234")
+    shown = run("account", "show-contact", "a-1").output
+    assert all(word in shown for word in ("王芳", "+86 139 1234", "ICBC 4711"))
+    events = finance.execute("SELECT string_agg(state::text, '') FROM ledger.events").fetchone()
+    before = read_log(finance, after=0)
+    assert b"4711".hex() not in str(events)
+    assert "3 rows erased" in run("account", "erase-personal-data", "a-1", "--yes").output
+    assert run("account", "show-contact", "a-1").output == "a-1: nothing is kept\n"
+    assert read_log(finance, after=0) == before
+    assert head_of(finance)[0] == 3
+
+
+def test_every_command_of_the_groups_says_what_it_does(run: Run) -> None:
+    for group in ("account", "proposals", "policy"):
+        told = run(group, "--help").output
+        assert told.count("│") > 2
