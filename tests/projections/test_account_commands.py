@@ -58,7 +58,8 @@ def test_a_transfer_is_linked_from_both_accounts(run: Run, finance: Connection[A
     run("top-up", "a-1", "50")
     run("account", "transfer", "3", "a-2", *BY)
     assert len(run("account", "links", "3").output.splitlines()) == 2
-    assert [(row.account, int(row.balance), row.top_ups) for row in balances(finance)] == [
+    told = [(row.account, int(row.balance), row.top_ups) for row in balances(finance)]
+    assert told == [
         ("a-1", 0, 0),
         ("a-2", 50, 1),
     ]
