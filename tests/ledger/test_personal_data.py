@@ -22,7 +22,7 @@ KEY = "5a" * 32
 # Texts that are codes (checked by the use cases), hashes, or made by the software itself, each looked at by somebody.
 CODES = {
     "account", "account_class", "against", "approved_by", "bank", "building", "channel", "collector", "component",
-    "concentrator",
+    "before", "concentrator", "former", "landlord", "multiplier", "successor",
     "currency", "dispute", "from_account", "meter", "month", "operator", "period", "profile", "proposal",
     "proposed_by", "reason", "receipt", "room", "serial", "site", "source", "supply", "tariff", "time_of_use",
     "to_account", "zone",
