@@ -9,7 +9,9 @@ import structlog
 from collectors.connect import Connection, ResultSender
 from collectors.errors import BadFile, SpoolError, SpoolUnusable
 from collectors.metrics import CollectorMetrics
+from collectors.mqtt import MqttSweeper, read_mqtt
 from collectors.order_memory import OrderMemory
+from collectors.poll import Poller
 from collectors.polling import Polling
 from collectors.publish import Publisher
 from collectors.relay import RelayLane
@@ -24,6 +26,8 @@ from ledger.values.signing import OrderVerifier
 log = structlog.get_logger(__name__)
 
 _SPOOL_WATCH_S = 5.0
+# What was heard in so long goes out as one sweep.
+_RADIO_SWEEP_S = 1.0
 
 
 def utc_now() -> datetime:
@@ -49,11 +53,14 @@ class Collector:
         self.id = f"{site.collector}.{spool.epoch}"
         self.site = site
         self._polling_stopped = False
+        self._radio = None
+        if site.mqtt is not None:
+            self._radio = MqttSweeper(site=read_mqtt(site.mqtt), metrics=self.metrics)
         self._bounds = BoundsKeeper(spool=spool, bounds=_bounds_of(site), metrics=self.metrics)
         self.publisher = Publisher(
             source=spool,
             collector=self.id,
-            concentrators={*(c.id for c in site.concentrators), *spool.concentrators()},
+            concentrators={*(c.id for c in site.concentrators), *spool.concentrators(), *self._radio_ids()},
             settings=settings.publish,
             metrics=self.metrics,
         )
@@ -66,6 +73,7 @@ class Collector:
             is_full=lambda: self._bounds.is_full,
             now=now,
         )
+        self._radio_poller = self._poller_of_radio()
         results = ResultSender(spool=spool, wake=asyncio.Event())
         memory = OrderMemory(spool)
         self._desk = OrderDesk(
@@ -94,18 +102,21 @@ class Collector:
     def finish_polling(self) -> None:
         """Ask for one final sweep of every concentrator; publishing and relay orders go on after it."""
         self._polling.finish()
+        if self._radio_poller is not None:
+            self._radio_poller.finish()
 
     async def run(self) -> None:
         """Work until cancelled; raises SpoolUnusable for a damaged spool, CollectorError for the rest."""
         try:
-            await first_to_fail(self._poll(), self._connection.run(), self._watch_spool())
+            listening = [] if self._radio is None else [self._radio.listen()]
+            await first_to_fail(self._poll(), self._connection.run(), self._watch_spool(), *listening)
         finally:
             await self._relays.stop()
             self._polling.close()
 
     async def take_over(self, site: Site) -> None:
         """Work by a changed site from now on; no sweep is lost. Raises BadFile for what needs a new start."""
-        fixed = ("collector", "spool")
+        fixed = ("collector", "spool", "mqtt")
         if changed := [name for name in fixed if getattr(site, name) != getattr(self.site, name)]:
             problem = f"collector.{changed[0]}: changes only with a new start of the collector; restart it"
             raise BadFile(path="the site file", errors=[problem])
@@ -127,8 +138,26 @@ class Collector:
             "polling_stopped": self._polling_stopped,
         }
 
+    def _radio_ids(self) -> list[str]:
+        return [] if self._radio is None else [self._radio.site.concentrator]
+
+    def _poller_of_radio(self) -> Poller | None:
+        if self._radio is None:
+            return None
+        return Poller(
+            sweeper=self._radio,
+            spool=self.spool,
+            collector=self.id,
+            interval_s=_RADIO_SWEEP_S,
+            delay_s=0.0,
+            metrics=self.metrics,
+            spooled=self.publisher.wake,
+            is_full=lambda: self._bounds.is_full,
+        )
+
     async def _poll(self) -> None:
-        await self._polling.run()
+        radio = [] if self._radio_poller is None else [self._radio_poller.run()]
+        await first_to_fail(self._polling.run(), *radio)
         self._polling_stopped = True
         self.metrics.polling_stopped.set(1)
         log.info("polling stopped", spool_sweeps=self.spool.sweeps_kept())

@@ -10,6 +10,7 @@
     spool_max_megabytes = 512   # beyond it old readings are thinned; each meter's newest is always kept
     spool_max_days = 35         # beyond it only each meter's newest reading is kept
 
+    mqtt = "mqtt.toml"          # only where meters are heard over MQTT: collectors/mqtt.py tells what it holds
     request_pause_s = 0         # how long a bus rests between two requests
 
     [[concentrators]]
@@ -86,6 +87,7 @@ class Site:
     spool_max_days: int
     concentrators: tuple[Concentrator, ...]
     listeners: tuple[ListenerPlan, ...] = ()
+    mqtt: Path | None = None
 
     def timeout_s(self, concentrator: Concentrator) -> float:
         """Return how long an answer on a concentrator's bus may take."""
@@ -112,6 +114,7 @@ def read_site(path: Path) -> Site:
         request_pause_s=collector.seconds("request_pause_s", minimum=0, maximum=10, default=0.0),
         relay_timeout_s=collector.seconds("relay_timeout_s", minimum=0.1, maximum=600, default=10.0),
         spool=path.parent / collector.text("spool", default="spool.sqlite"),
+        mqtt=path.parent / collector.text("mqtt") if collector.has("mqtt") else None,
         spool_max_megabytes=collector.integer("spool_max_megabytes", minimum=1, maximum=1_000_000, default=512),
         spool_max_days=collector.integer("spool_max_days", minimum=1, maximum=3650, default=35),
         concentrators=tuple(_concentrator(table, path.parent) for table in root.tables("concentrators")),

@@ -150,7 +150,18 @@ class FieldRun:
                 f"billed {booked(self.connection, self.supplies)}, registers {truth}, office {self.office.failure}"
             ),
         )
-        self._check_relays(simulator, newest)
+        self._check_relays(simulator, self._good[-1])
+
+    def _is_newest_answered(self) -> bool:
+        """Tell whether the newest good order has its result; one refused is signed anew, as `control` does."""
+        result = self.office.results.get(str(self._good[-1].order))
+        if result is None or result.outcome != "refused":
+            return result is not None
+        assert result.detail.startswith("memory: "), result
+        order = self._order(1, self._good[-1].sequence + 1, "close")
+        self._good.append(order)
+        self.office.send(order)
+        return False
 
     def _supervise(self, settings: CollectorSettings) -> bool:
         """Start a collector that ended again, as systemd would: where its spool has no room at its start, it ends."""
