@@ -3,7 +3,7 @@
 Balances are as of two times: when things took effect, and when they were recorded.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -97,7 +97,7 @@ def asked(
     )
 
 
-def replay(connection: Connection[Any], wanted: Asked) -> Iterator[Step]:
+def replay(connection: Connection[Any], wanted: Asked) -> Generator[Step, None, None]:
     """Yield an account's history in order; raises NotFound where nothing ever touched it.
 
     The connection must be in autocommit mode; one snapshot of the database holds from the first step to the last.

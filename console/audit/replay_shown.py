@@ -101,7 +101,8 @@ def evidence(fact: Fact) -> str:
 
 
 def _fields(fields: dict[str, Any]) -> str:
-    return ", ".join(f"{name} {_value(name, value)}" for name, value in fields.items() if value not in ("", (), []))
+    told = {name: value for name, value in fields.items() if value not in ("", (), []) and value is not False}
+    return ", ".join(f"{name.removesuffix('_micros')} {_value(name, value)}" for name, value in told.items())
 
 
 def _value(name: str, value: Any) -> str:

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,8 +86,8 @@ def export(
     directory.mkdir(parents=True, exist_ok=True)
     count, total = _Count(), expected_events(connection, account=account, position=upto)
     try:
-        with writer:
-            for event in exported(connection, account=account, position=upto):
+        with writer, closing(exported(connection, account=account, position=upto)) as events:
+            for event in events:
                 writer.take(event)
                 count.take(event)
                 if progress and count.events % _TELL_EVERY == 0:

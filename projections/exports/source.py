@@ -1,6 +1,6 @@
 """What is exported: events in the order of the ledger, read in pages from one snapshot of the database."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -57,7 +57,7 @@ class Exported:
         return postings_of(self.fact)
 
 
-def exported(connection: Connection[Any], *, account: str | None, position: int) -> Iterator[Exported]:
+def exported(connection: Connection[Any], *, account: str | None, position: int) -> Generator[Exported, None, None]:
     """Yield every event up to a position, or every one that touches an account.
 
     The connection must be in autocommit mode. Raises NotFound for an account that nothing touches.

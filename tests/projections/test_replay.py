@@ -2,6 +2,9 @@
 
 import csv
 import json
+import os
+import subprocess
+import sys
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -23,6 +26,7 @@ from projections.queries import BeyondTheHead
 from projections.replay import asked, replay
 from tests.projections.builders import START, Story, a_busy_month, topped_up, usage_corrected, usage_debited
 from tests.projections.conftest import Project
+from tests.services.postgres import Database
 
 ACCOUNTS = ("anna", "ben")
 
@@ -243,3 +247,20 @@ def test_the_books_know_the_month_that_was_closed_last(
     project()
     rows = finance.execute("SELECT position, version, zone, closed_to FROM projections.accounting").fetchall()
     assert rows == [(1, 1, "Asia/Shanghai", "2026-06")]
+
+
+def test_who_reads_the_first_lines_only_is_told_nothing_else(
+    story: Story, database: Database, project: Project
+) -> None:
+    """As in `wattledger audit replay anna | head -1`."""
+    story.tell(*(usage_debited(supply="f", account="anna", amount_micros=6) for _ in range(400)))
+    project()
+    command = [sys.executable, "-m", "console", "audit", "replay", "anna"]
+    environment = os.environ | {"WATTLEDGER_DATABASE_URL": database.url("wattledger_finance")}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline().startswith(b"Account anna")
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(timeout=30) == 0

@@ -1,7 +1,9 @@
 """`audit replay`: an account's whole history."""
 
 import os
-from contextlib import suppress
+import sys
+from collections.abc import Iterable
+from contextlib import closing
 from itertools import chain, islice
 from typing import Annotated
 
@@ -28,8 +30,6 @@ def replay_account(
 
     With `--at` and `--as-of` together: what was known at that position of what was effective by that time.
     """
-    import sys
-
     from console.audit.replay_shown import writer_of
     from console.connection import finance_connection
     from ledger.domain.accounting_month import checked_month
@@ -42,10 +42,20 @@ def replay_account(
         raise InvalidValue("--as-of and --from-closing ask for two different balances; give one of them")
     instant = parse_instant(as_of) if as_of else None
     month = checked_month(from_closing) if from_closing else None
-    with finance_connection(os.environ) as connection, suppress(BrokenPipeError):
+    with finance_connection(os.environ) as connection:
         wanted = asked(connection, account=account, position=at, as_of=instant, from_closing=month)
-        steps = replay(connection, wanted)
-        # The first step before any output: an account that does not exist has no history, not even a heading.
-        first = list(islice(steps, 1))
-        for text in write(wanted, chain(first, steps)):
+        with closing(replay(connection, wanted)) as steps:
+            # The first step before any output: an account that does not exist has no history, not even a heading.
+            first = list(islice(steps, 1))
+            _write(write(wanted, chain(first, steps)))
+
+
+def _write(texts: Iterable[str]) -> None:
+    """Write to standard output until there is no more, or nobody who reads it (`| head`)."""
+    try:
+        for text in texts:
             sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # What Python would still flush at its end must not be told as an error either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
