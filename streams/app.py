@@ -24,6 +24,7 @@ from streams.connecting import connected
 from streams.consumer import LedgerApp
 from streams.errors import StreamError
 from streams.message import Message, time_of
+from streams.pipeline import Pipeline
 from streams.pricing import PricingDraft, PricingDrafter
 from streams.results import ResultsDraft, ResultsDrafter
 from streams.seeking import SeekBack
@@ -50,6 +51,9 @@ class Worker:
         self._settings = settings
         self._cluster = settings.cluster
         self._seek_backs: list[SeekBack] = []
+        self._pipelines: list[Pipeline[Any]] = []
+        self._landings: set[asyncio.Task[None]] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self.is_ready = asyncio.Event()
         self.acks = AckSender(settings)
         self.pricing: Applier[PricingDraft] = Applier(connect=self.connect, drafter=PricingDrafter(clock=_now))
@@ -59,6 +63,11 @@ class Worker:
     def connect(self) -> Connection[Any]:
         """Open a connection for one thread's own use."""
         return connected(self._settings.database_url, name="price")
+
+    def close(self) -> None:
+        """Let what is in flight land, and close the connections."""
+        for pipeline in self._pipelines:
+            pipeline.close()
 
     async def positions_of(self, assigned: set[TP]) -> Mapping[TP, int]:
         """Return the offset to begin each partition at, once its log is seen to be the one that was applied."""
@@ -128,12 +137,14 @@ class Worker:
         settings = self._settings
         seek_back = SeekBack(seek=self._seek, reached=applier.reached, give_up=end_process)
         self._seek_backs.append(seek_back)
+        pipeline = self._new_pipeline(thread, applier, committed)
+        self._pipelines.append(pipeline)
 
         async def agent(stream: Any) -> None:
             try:
                 async for events in stream.noack_take(settings.batch_max_messages, within=settings.batch_wait_s):
                     messages = [self._message(event) for event in events]
-                    await self._apply(thread, topic, applier, messages, committed)
+                    await self._apply(thread, topic, pipeline, messages)
                     seek_back.begin(applier.behind(messages))
                     for event in events:
                         event.ack()
@@ -142,19 +153,41 @@ class Worker:
 
         app.agent(app.topic(topic, key_type=bytes, value_type=bytes), name=f"wattledger.{topic}")(agent)
 
+    def _new_pipeline(
+        self, thread: ThreadPoolExecutor, applier: Applier[D], committed: Callable[[D], None]
+    ) -> Pipeline[D]:
+        """Return a pipeline that tells the event loop what was committed, and ends the process on an error."""
+
+        async def land() -> None:
+            try:
+                await asyncio.get_running_loop().run_in_executor(thread, pipeline.land)
+            except Exception as error:
+                end_process(error)
+
+        def landing() -> None:
+            task = asyncio.get_running_loop().create_task(land())
+            self._landings.add(task)
+            task.add_done_callback(self._landings.discard)
+
+        def on_loop(work: Callable[[], None]) -> None:
+            if self._loop is not None:
+                self._loop.call_soon_threadsafe(work)
+
+        pipeline: Pipeline[D] = Pipeline(
+            applier,
+            connect=self.connect,
+            committed=lambda draft: on_loop(lambda: committed(draft)),
+            failed=lambda: on_loop(landing),
+        )
+        return pipeline
+
     async def _apply(
-        self,
-        thread: ThreadPoolExecutor,
-        topic: str,
-        applier: Applier[D],
-        messages: Sequence[Message],
-        committed: Callable[[D], None],
+        self, thread: ThreadPoolExecutor, topic: str, pipeline: Pipeline[D], messages: Sequence[Message]
     ) -> None:
+        self._loop = asyncio.get_running_loop()
         metrics.BATCH_MESSAGES.labels(topic).observe(len(messages))
         with metrics.BATCH_SECONDS.labels(topic).time():
-            draft = await asyncio.get_running_loop().run_in_executor(thread, applier.apply, messages)
-        if draft is not None:
-            committed(draft)
+            await self._loop.run_in_executor(thread, pipeline.apply, messages)
 
     async def _seek(self, partition: Partition, offset: int) -> None:
         await self.app.consumer.seek_wait({TP(partition.topic, partition.number): offset})

@@ -7,7 +7,7 @@ the positions. Where the belief proves wrong, nothing is committed and the batch
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import psycopg
 import structlog
@@ -29,7 +29,7 @@ _PATIENT_ATTEMPTS = 3
 _RECONNECT_PAUSE_S = 0.2
 _RECONNECT_MAX_PAUSE_S = 5.0
 # The server ends a transaction whose process was stopped in the middle, so that it does not hold the gate for ever.
-_LOST = (psycopg.OperationalError, psycopg.InterfaceError, psycopg.errors.IdleInTransactionSessionTimeout)
+LOST = (psycopg.OperationalError, psycopg.InterfaceError, psycopg.errors.IdleInTransactionSessionTimeout)
 
 
 class Stale(StreamError):
@@ -46,18 +46,29 @@ class Drafter(Protocol[D]):
         """Append the draft in the gate; raises Stale where it no longer holds."""
 
     def adopt(self, draft: D) -> None:
-        """Take the committed draft over as what is believed."""
+        """Take the draft over as what is believed: it is committed, or about to be."""
+
+    def landed(self) -> None:
+        """Know that whatever was adopted is committed."""
 
     def forget(self, partitions: Iterable[Partition]) -> None:
         """Drop what is believed of these partitions: someone else may have written."""
 
 
-class _Moved(StreamError):
+class Moved(StreamError):
     """The ledger's positions are not what this worker believed."""
 
     def __init__(self, positions: dict[Partition, Applied]) -> None:
         super().__init__(f"positions are {positions}")
         self.positions = positions
+
+
+class Prepared(NamedTuple, Generic[D]):
+    """A batch ready to be committed: its draft, where the partitions must stand before, and where they will."""
+
+    draft: D
+    before: dict[Partition, Applied]
+    target: dict[Partition, Applied]
 
 
 class Applier(Generic[D]):
@@ -69,6 +80,11 @@ class Applier(Generic[D]):
         self._drafter = drafter
         self._positions: dict[Partition, Applied] = {}
         self._must_relearn = threading.Event()
+
+    @property
+    def must_relearn(self) -> bool:
+        """Tell whether nothing is to be believed any more."""
+        return self._must_relearn.is_set()
 
     def relearn(self) -> None:
         """Believe nothing any more, from the next batch on: partitions were assigned anew. Safe from any thread."""
@@ -83,14 +99,14 @@ class Applier(Generic[D]):
         for attempt in range(_ATTEMPTS):
             try:
                 return self._attempt(messages, in_gate=attempt >= _PATIENT_ATTEMPTS)
-            except _Moved as moved:
+            except Moved as moved:
                 self._believe(moved.positions)
             except Stale as stale:
                 log.debug("batch prepared again", reason=str(stale))
             except psycopg.errors.UniqueViolation as error:
                 log.warning("a stream moved under this worker; its batch is prepared again", error=str(error))
                 self._drafter.forget({message.partition for message in messages})
-            except _LOST as error:
+            except LOST as error:
                 log.warning("the database did not answer; asking it what was committed", error=str(error))
                 self._reconnect({message.partition for message in messages})
         raise StreamError(f"a batch of {len(messages)} messages was refused {_ATTEMPTS} times; see the log above")
@@ -108,6 +124,44 @@ class Applier(Generic[D]):
         applied = self._positions.get(partition)
         return None if applied is None else applied.offset
 
+    def prepared(self, messages: Sequence[Message]) -> Prepared[D] | None:
+        """Prepare what follows the positions that are believed; None where nothing does."""
+        connection = self._open_connection()
+        todo = self._to_do(connection, messages)
+        if not todo:
+            return None
+        target = _target(todo)
+        before = {partition: self._positions[partition] for partition in target}
+        return Prepared(self._drafter.prepare(connection, todo), before, target)
+
+    def commit(self, connection: Connection[Any], prepared: Prepared[D]) -> None:
+        """Append a prepared batch where the ledger is as it was prepared for.
+
+        Raises Moved or Stale where it is not, and then has changed nothing. May run in another thread.
+        """
+        with gated(connection) as gate:
+            positions = locked_positions(gate.cursor, prepared.target)
+            if positions != prepared.before:
+                raise Moved(positions)
+            self._drafter.append(gate, prepared.draft)
+            move_positions(gate.cursor, prepared.target)
+
+    def believe(self, prepared: Prepared[D]) -> None:
+        """Believe in a batch that is about to be committed."""
+        self._positions.update(prepared.target)
+        self._drafter.adopt(prepared.draft)
+
+    def landed(self) -> None:
+        """Know that all that was believed is committed."""
+        self._drafter.landed()
+
+    def distrust(self, prepared: Prepared[D]) -> None:
+        """Believe no more in a batch, nor in anything about its partitions."""
+        self._drafter.forget(prepared.target)
+        self._drafter.landed()
+        for partition in prepared.target:
+            self._positions.pop(partition, None)
+
     def close(self) -> None:
         """Close the connection."""
         if self._connection is not None:
@@ -115,30 +169,24 @@ class Applier(Generic[D]):
 
     def _attempt(self, messages: Sequence[Message], *, in_gate: bool) -> D | None:
         connection = self._open_connection()
-        if self._must_relearn.is_set():
-            self._must_relearn.clear()
-            self._drafter.forget(self._positions)
-            self._positions.clear()
-        self._learn(connection, {message.partition for message in messages})
-        todo = self._not_applied(messages)
+        todo = self._to_do(connection, messages)
         if not todo:
             return None
-        # Messages ascend, so the last one of each partition wins.
-        target = {message.partition: message.applied for message in _last_of_each(todo)}
+        target = _target(todo)
         prepared = [] if in_gate else [self._drafter.prepare(connection, todo)]
         try:
             with gated(connection) as gate:
                 positions = locked_positions(gate.cursor, target)
                 if any(positions[partition] != self._positions[partition] for partition in target):
-                    raise _Moved(positions)
+                    raise Moved(positions)
                 draft = prepared[0] if prepared else self._drafter.prepare(connection, todo)
                 prepared = [draft]
                 self._drafter.append(gate, draft)
                 move_positions(gate.cursor, target)
-        except _LOST as error:
+        except LOST as error:
             # A lost COMMIT reply: the truth is in the positions, and only there.
-            if not self._was_committed(target, error):
-                raise _Moved(self._read_locked(target)) from error
+            if not self.was_committed(target, error):
+                raise Moved(self._read_locked(target)) from error
             # Committed, but perhaps by another worker while this one waited for the gate, and priced on another
             # snapshot: what the streams hold now is read anew, not taken from this draft.
             self._positions.update(target)
@@ -146,9 +194,20 @@ class Applier(Generic[D]):
             return prepared[0] if prepared else None
         self._positions.update(target)
         self._drafter.adopt(prepared[0])
+        self._drafter.landed()
         return prepared[0]
 
-    def _was_committed(self, target: dict[Partition, Applied], error: Exception) -> bool:
+    def _to_do(self, connection: Connection[Any], messages: Sequence[Message]) -> list[Message]:
+        """Return what of a batch follows the positions, learning those that are not known."""
+        if self._must_relearn.is_set():
+            self._must_relearn.clear()
+            self._drafter.forget(self._positions)
+            self._positions.clear()
+        self._learn(connection, {message.partition for message in messages})
+        return self._not_applied(messages)
+
+    def was_committed(self, target: dict[Partition, Applied], error: Exception) -> bool:
+        """Tell, once the ledger answers again, whether a batch whose COMMIT got no reply was committed."""
         log.warning("a commit's reply was lost; comparing positions", error=str(error))
         self._reconnect(())
         return self._read_locked(target) == target
@@ -159,7 +218,7 @@ class Applier(Generic[D]):
             try:
                 with gated(self._open_connection()) as gate:
                     return locked_positions(gate.cursor, partitions)
-            except _LOST as error:
+            except LOST as error:
                 log.warning("the database does not answer; waiting for it", error=str(error))
                 self._reconnect(())
 
@@ -199,10 +258,15 @@ class Applier(Generic[D]):
                     self._connection.close()
                 self._connection = self._connect()
                 return
-            except _LOST as error:
+            except LOST as error:
                 log.warning("the database cannot be reached; trying again", pause_s=pause_s, error=str(error))
                 time.sleep(pause_s)
                 pause_s = min(pause_s * 2, _RECONNECT_MAX_PAUSE_S)
+
+
+def _target(messages: Sequence[Message]) -> dict[Partition, Applied]:
+    # Messages ascend, so the last one of each partition wins.
+    return {message.partition: message.applied for message in _last_of_each(messages)}
 
 
 def _last_of_each(messages: Sequence[Message]) -> Iterable[Message]:

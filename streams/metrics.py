@@ -12,7 +12,7 @@ SWEEPS_REFUSED = Counter("wattledger_sweeps_refused_total", "Sweeps not applied"
 BATCH_MESSAGES = Histogram(
     "wattledger_batch_messages", "Messages in a batch", ["topic"], buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500)
 )
-BATCH_SECONDS = Histogram("wattledger_batch_seconds", "Time from a batch's receipt to its commit", ["topic"])
+BATCH_SECONDS = Histogram("wattledger_batch_seconds", "Time to prepare a batch and send it on its way", ["topic"])
 PARTITIONS = Gauge("wattledger_partitions_assigned", "Partitions assigned to this worker")
 SEEKS_BACK = Counter("wattledger_seeks_back_total", "Partitions read again because offsets were skipped", ["topic"])
 RESULTS = Counter("wattledger_relay_results_total", "Relay results recorded", ["outcome"])

@@ -27,6 +27,7 @@ from ledger.store.mapper import stored
 from ledger.store.meter_history import read_history
 from streams.applier import Stale
 from streams.message import Message
+from streams.pipeline import Unlanded
 
 SweepKey = tuple[str, str]
 
@@ -36,6 +37,7 @@ class PricingDraft:
     """A batch worked out: facts to append, rows to write beside them, and the states they leave behind."""
 
     domain: Draft
+    priced_at: int = 0  # the control change up to which supply points and tariffs were known
     meterings: dict[str, tuple[Partition, Metering]] = field(default_factory=dict)
     sweeps: dict[SweepKey, tuple[Partition, SweepProgress]] = field(default_factory=dict)
     dead_letters: list[DeadLetter] = field(default_factory=list)
@@ -90,11 +92,12 @@ class PricingDrafter:
         self._snapshot = PricingSnapshot()
         self._meterings: dict[Partition, dict[str, Metering]] = {}
         self._sweeps: dict[Partition, dict[SweepKey, SweepProgress]] = {}
+        self._in_flight: set[UUID] = set()  # streams whose newest events cannot be read yet
 
     def prepare(self, connection: Connection[Any], messages: Sequence[Message]) -> PricingDraft:
         """Price a batch against the snapshot and the streams as this worker knows them."""
         self._catch_up(connection)
-        draft = PricingDraft(Draft(self._snapshot, self._clock()))
+        draft = PricingDraft(Draft(self._snapshot, self._clock()), self._snapshot.position)
         sweeps = [(message, sweep) for message in messages if (sweep := _sweep_of(message, draft)) is not None]
         self._load(connection, sweeps)
         self._take_strays(connection, draft, sweeps)
@@ -106,8 +109,8 @@ class PricingDrafter:
 
     def append(self, gate: Gate, draft: PricingDraft) -> None:
         """Append the batch; raises Stale where supply points or tariffs have changed since it was priced."""
-        if gate.control_head > self._snapshot.position:
-            raise Stale(f"priced at {self._snapshot.position}, control changes reach {gate.control_head}")
+        if gate.control_head > draft.priced_at:
+            raise Stale(f"priced at {draft.priced_at}, control changes reach {gate.control_head}")
         if not strays.mark_taken(gate.cursor, draft.taken):
             raise Stale("another worker took stray readings in meanwhile")
         gate.append(draft.stored)
@@ -124,11 +127,16 @@ class PricingDrafter:
         applied.keep_strays(gate.cursor, draft.strays)
 
     def adopt(self, draft: PricingDraft) -> None:
-        """Remember the committed states."""
+        """Remember the states that the batch leaves behind."""
+        self._in_flight.update(event.originator_id for event in draft.domain.events)
         for supply, (partition, metering) in draft.meterings.items():
             self._meterings.setdefault(partition, {})[supply] = metering.copy()
         for key, (partition, progress) in draft.sweeps.items():
             self._sweeps.setdefault(partition, {})[key] = SweepProgress(progress.sequence)
+
+    def landed(self) -> None:
+        """Know that whatever was adopted is in the ledger, to be read there."""
+        self._in_flight.clear()
 
     def forget(self, partitions: Iterable[Partition]) -> None:
         """Drop the states of these partitions; they are read anew when next needed."""
@@ -285,6 +293,8 @@ class PricingDrafter:
         drafted = draft.drafted(stream)
         history = draft.history.get(stream)
         if history is None or not needed.is_met_by(history):
+            if stream in self._in_flight:
+                raise Unlanded(f"the history of {supply.code} is not all in the ledger yet")
             newest = [(event.originator_version, event.fact) for event in drafted]
             history = read_history(
                 connection,

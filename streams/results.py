@@ -77,6 +77,9 @@ class ResultsDrafter:
     def adopt(self, draft: ResultsDraft) -> None:
         """Nothing is remembered between batches."""
 
+    def landed(self) -> None:
+        """Nothing is remembered that would have to wait for that."""
+
     def forget(self, partitions: Iterable[Partition]) -> None:
         """Nothing is remembered between batches."""
 

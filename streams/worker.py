@@ -44,8 +44,7 @@ async def _run(settings: Settings) -> None:
         task.cancel()
     await asyncio.gather(*watching, return_exceptions=True)
     await asyncio.wait_for(worker.app.stop(), _STOP_TIMEOUT_S)
-    worker.pricing.close()
-    worker.results.close()
+    worker.close()
 
 
 async def _serve_when_ready(worker: Worker, settings: Settings) -> None:

@@ -15,6 +15,7 @@ from tests.streams.books import check_books, meter_histories
 from tests.streams.collector import Collector
 from tests.streams.direct import fault_free
 from tests.streams.truth import Truth, make_truth
+from tests.streams.twins import TRUTH, with_estate
 from tests.streams.workers import WorkerProcess
 
 CONCENTRATORS = 3
@@ -91,3 +92,16 @@ def twin_database(postgres_server: object, migrated_template: str) -> Iterator[D
     from tests.services.postgres import _fresh_database
 
     yield from _fresh_database(postgres_server, template=migrated_template)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def estate(database: Database) -> Database:
+    """The database with the estate of the truth."""
+    return with_estate(database)
+
+
+@pytest.fixture
+def quiet(twin_database: Database) -> Database:
+    """Another database in which the truth was billed with nothing going wrong."""
+    fault_free(with_estate(twin_database), TRUTH)
+    return twin_database

@@ -43,7 +43,7 @@ def kill_in_gate(occasion: int) -> None:
 
 def kill_after_commit(occasion: int) -> None:
     """SIGKILL when all is committed and nobody was told."""
-    _before(PricingDrafter, "adopt", _at(occasion, lambda: os.kill(os.getpid(), signal.SIGKILL)))
+    _after(applier.Applier, "commit", _at(occasion, lambda: os.kill(os.getpid(), signal.SIGKILL)))
 
 
 def stop_in_gate(occasion: int) -> None:
@@ -56,13 +56,11 @@ def lose_messages(occasion: int) -> None:
     original = app.Worker._apply
     count = itertools.count(1)
 
-    async def losing(
-        self: app.Worker, thread: Any, topic: str, one: Any, messages: Sequence[Message], committed: Any
-    ) -> None:
+    async def losing(self: app.Worker, thread: Any, topic: str, one: Any, messages: Sequence[Message]) -> None:
         if len(messages) > 2 and next(count) == occasion:
             messages = messages[2:]
             print("SABOTAGE: two messages lost", flush=True)  # noqa: T201 - the log of this process
-        await original(self, thread, topic, one, messages, committed)
+        await original(self, thread, topic, one, messages)
 
     setattr(app.Worker, "_apply", losing)  # noqa: B010 - mypy would have its type parameter too
 
@@ -73,6 +71,17 @@ def _before(place: Any, name: str, hook: Callable[[], None]) -> None:
     def hooked(*arguments: Any, **named: Any) -> Any:
         hook()
         return original(*arguments, **named)
+
+    setattr(place, name, hooked)
+
+
+def _after(place: Any, name: str, hook: Callable[[], None]) -> None:
+    original = getattr(place, name)
+
+    def hooked(*arguments: Any, **named: Any) -> Any:
+        result = original(*arguments, **named)
+        hook()
+        return result
 
     setattr(place, name, hooked)
 

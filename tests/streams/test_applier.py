@@ -17,83 +17,19 @@ from streams.applier import Applier, Stale
 from streams.errors import StreamError
 from streams.message import Message
 from streams.pricing import PricingDraft, PricingDrafter
-from tests.estate import FLAT_TARIFF, add_supply, build_estate
+from tests.estate import FLAT_TARIFF, add_supply
 from tests.services.postgres import Database
-from tests.streams.books import billed, check_books, meter_histories
+from tests.streams.books import billed, check_books
 from tests.streams.collector import until
-from tests.streams.direct import connecting, fault_free, message_of, messages_of_truth, now, pricing_applier
+from tests.streams.direct import connecting, message_of, messages_of_truth, now, pricing_applier
 from tests.streams.proxy import Fate, Proxy
 from tests.streams.truth import Truth, make_truth
-
-METERS = {f"c{number}": [f"c{number}-1-m", f"c{number}-2-m"] for number in (1, 2, 3)}
-SUPPLIES = [serial.removesuffix("-m") for serials in METERS.values() for serial in serials]
-TRUTH = make_truth(METERS, sweeps=12)
-
-
-@pytest.fixture
-def estate(database: Database) -> Database:
-    """The database with the estate of the truth."""
-    return _with_estate(database)
-
-
-@pytest.fixture
-def quiet(twin_database: Database) -> Database:
-    """Another database in which the truth was billed with nothing going wrong."""
-    fault_free(_with_estate(twin_database), TRUTH)
-    return twin_database
-
-
-def _with_estate(database: Database) -> Database:
-    ledger = Ledger(url=database.url("wattledger_writer"))
-    build_estate(ledger, concentrators=3, meters_each=2, opened_at=TRUTH.opened_at)
-    ledger.close()
-    return database
-
-
-def _url(database: Database) -> str:
-    return database.url("wattledger_writer")
-
-
-def _check(database: Database, quiet: Database) -> None:
-    check_books(database.url(), TRUTH, supplies=SUPPLIES)
-    assert meter_histories(database.url(), SUPPLIES) == meter_histories(quiet.url(), SUPPLIES)
-
-
-def _deliveries(messages: Sequence[Message], chance: random.Random) -> Iterator[list[Message]]:
-    """Deliver as Kafka may: in batches that mix partitions, again from anywhere earlier, now and then with a gap."""
-    by_partition: dict[Any, list[Message]] = {}
-    for message in messages:
-        by_partition.setdefault(message.partition, []).append(message)
-    reading = dict.fromkeys(by_partition, 0)
-    for _ in range(1_000):
-        batch: list[Message] = []
-        for partition in chance.sample(list(by_partition), k=chance.randint(1, len(by_partition))):
-            reading[partition] = max(0, reading[partition] - chance.choice((0, 0, 0, 1, 4)))
-            start = reading[partition] + chance.choice((0, 0, 0, 0, 2))
-            taken = by_partition[partition][start : start + chance.randint(1, 4)]
-            reading[partition] = min(start + len(taken), len(by_partition[partition]))
-            batch += taken
-        yield batch
-        if all(reading[partition] == len(by_partition[partition]) for partition in by_partition):
-            return
+from tests.streams.twins import SUPPLIES, TRUTH, beside, check, deliveries, url_of
 
 
 def _drain(applier: Applier[PricingDraft], messages: Sequence[Message]) -> None:
     applier.apply(messages)
     assert applier.behind(messages) == {}
-
-
-def _beside(database: Database) -> list[Any]:
-    """The rows beside the events: positions, progress and counts, as a redelivery must leave them."""
-    with psycopg.connect(database.url()) as connection:
-        return [
-            connection.execute(query).fetchall()
-            for query in (
-                "SELECT * FROM ledger.positions ORDER BY topic, partition",
-                "SELECT * FROM ledger.sweeps ORDER BY concentrator",
-                "SELECT * FROM ledger.meters_seen ORDER BY supply",
-            )
-        ]
 
 
 def test_a_worker_alone_prices_each_batch_once(estate: Database) -> None:
@@ -104,7 +40,7 @@ def test_a_worker_alone_prices_each_batch_once(estate: Database) -> None:
             prepared.append(len(messages))
             return super().prepare(connection, messages)
 
-    applier = pricing_applier(_url(estate), Counting(clock=now))
+    applier = pricing_applier(url_of(estate), Counting(clock=now))
     messages = messages_of_truth(TRUTH)
     for start in range(0, 36, 12):
         applier.apply(messages[start : start + 12])
@@ -116,8 +52,8 @@ def test_redelivery_gaps_and_two_appliers_on_the_same_partitions_change_nothing(
     estate: Database, quiet: Database, seed: int
 ) -> None:
     chance = random.Random(seed)
-    appliers = [pricing_applier(_url(estate)), pricing_applier(_url(estate))]
-    for batch in _deliveries(messages_of_truth(TRUTH), chance):
+    appliers = [pricing_applier(url_of(estate)), pricing_applier(url_of(estate))]
+    for batch in deliveries(messages_of_truth(TRUTH), chance):
         applier = chance.choice(appliers)
         if chance.random() < 0.1:
             applier.relearn()
@@ -125,8 +61,8 @@ def test_redelivery_gaps_and_two_appliers_on_the_same_partitions_change_nothing(
         for partition, offset in applier.behind(batch).items():
             assert offset == (applier.reached(partition) or 0) + 1 or offset == 0
     _drain(appliers[0], messages_of_truth(TRUTH))
-    _check(estate, quiet)
-    assert _beside(estate) == _beside(quiet)
+    check(estate, quiet)
+    assert beside(estate) == beside(quiet)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -140,17 +76,17 @@ def test_commits_cut_at_any_point_change_nothing(estate: Database, quiet: Databa
 
     with Proxy(estate.server, choices()) as proxy:
         first = pricing_applier(proxy.url(estate.name, "wattledger_writer"))
-        second = pricing_applier(_url(estate))
-        for batch in _deliveries(messages_of_truth(TRUTH), chance):
+        second = pricing_applier(url_of(estate))
+        for batch in deliveries(messages_of_truth(TRUTH), chance):
             (first if chance.random() < 0.8 else second).apply(batch)
         _drain(first, messages_of_truth(TRUTH))
     assert set(proxy.met) == {"passes", "cut-before", "reply-lost", "cut-at-once"}
-    _check(estate, quiet)
-    assert _beside(estate) == _beside(quiet)
+    check(estate, quiet)
+    assert beside(estate) == beside(quiet)
 
 
 def test_a_batch_is_taken_up_to_its_gap_and_says_where_to_read_again(estate: Database) -> None:
-    applier = pricing_applier(_url(estate))
+    applier = pricing_applier(url_of(estate))
     messages = [message for message in messages_of_truth(TRUTH) if message.key == b"c1"]
     draft = applier.apply([*messages[:3], *messages[5:]])
     assert draft is not None
@@ -162,9 +98,9 @@ def test_a_batch_is_taken_up_to_its_gap_and_says_where_to_read_again(estate: Dat
 
 def test_what_was_applied_is_not_applied_again(estate: Database) -> None:
     messages = messages_of_truth(TRUTH)
-    pricing_applier(_url(estate)).apply(messages)
+    pricing_applier(url_of(estate)).apply(messages)
     before = billed(estate.url())
-    assert pricing_applier(_url(estate)).apply(messages) is None
+    assert pricing_applier(url_of(estate)).apply(messages) is None
     assert billed(estate.url()) == before
 
 
@@ -172,7 +108,7 @@ def test_a_sweep_published_again_at_a_new_offset_is_counted_and_acknowledged_but
     estate: Database, quiet: Database
 ) -> None:
     messages = messages_of_truth(TRUTH)
-    applier = pricing_applier(_url(estate))
+    applier = pricing_applier(url_of(estate))
     applier.apply(messages)
     again = [_moved(message, by=12) for message in messages]
     draft = applier.apply(again)
@@ -181,7 +117,7 @@ def test_a_sweep_published_again_at_a_new_offset_is_counted_and_acknowledged_but
     assert draft.debits == 0
     with psycopg.connect(estate.url()) as connection:
         assert connection.execute("SELECT sum(duplicates) FROM ledger.sweeps").fetchone() == (36,)
-    _check(estate, quiet)
+    check(estate, quiet)
 
 
 def test_a_sweep_before_whose_turn_it_is_waits_and_the_collector_is_told_where_the_ledger_is(
@@ -189,12 +125,12 @@ def test_a_sweep_before_whose_turn_it_is_waits_and_the_collector_is_told_where_t
 ) -> None:
     """The first sweep was lost: an acknowledgement of 0 makes the collector go back."""
     third = messages_of_truth(TRUTH)[6]
-    applier = pricing_applier(_url(estate))
+    applier = pricing_applier(url_of(estate))
     draft = applier.apply([_moved(third, by=-2)])
     assert draft is not None
     assert [wire.decode_ack(wire.encode(ack)).sequence for ack in draft.acks] == [0]
     applier.apply([_moved(message, by=1 if message.key == b"c1" else 0) for message in messages_of_truth(TRUTH)])
-    _check(estate, quiet)
+    check(estate, quiet)
 
 
 def _moved(message: Message, *, by: int) -> Message:
@@ -213,7 +149,7 @@ def test_a_price_published_while_a_batch_is_priced_counts_in_it(estate: Database
                 changed.append(_publish(estate, dearer))
             return draft
 
-    applier = pricing_applier(_url(estate), Racing(clock=now))
+    applier = pricing_applier(url_of(estate), Racing(clock=now))
     draft = applier.apply(messages_of_truth(TRUTH))
     assert draft is not None
     assert {line.version for event in draft.domain.events for line in event.fact.lines} == {2}
@@ -224,7 +160,7 @@ def test_a_price_published_while_a_batch_is_priced_counts_in_it(estate: Database
 def _publish(database: Database, text: str) -> int:
     from ledger.usecases.tariffs import publish_tariff
 
-    ledger = Ledger(url=_url(database))
+    ledger = Ledger(url=url_of(database))
     effective = TRUTH.opened_at - timedelta(hours=1)
     version = publish_tariff(ledger, text=text, effective_from=effective, note="test", now=now())
     ledger.close()
@@ -242,7 +178,7 @@ def test_a_supply_registered_while_a_batch_is_priced_is_billed_in_it(estate: Dat
                 registered.append(_register(estate, "c9-1", "c9", truth))
             return draft
 
-    applier = pricing_applier(_url(estate), Racing(clock=now))
+    applier = pricing_applier(url_of(estate), Racing(clock=now))
     draft = applier.apply(messages_of_truth(truth))
     assert draft is not None
     assert draft.strays == []
@@ -250,7 +186,7 @@ def test_a_supply_registered_while_a_batch_is_priced_is_billed_in_it(estate: Dat
 
 
 def _register(database: Database, supply: str, concentrator: str, truth: Truth) -> str:
-    ledger = Ledger(url=_url(database))
+    ledger = Ledger(url=url_of(database))
     add_supply(
         ledger,
         supply=supply,
@@ -285,7 +221,7 @@ def test_control_changes_faster_than_a_batch_is_priced_cannot_keep_it_from_being
                 refused.append(stale)
                 raise
 
-    assert pricing_applier(_url(estate), Overtaken(clock=now)).apply(messages_of_truth(TRUTH)) is not None
+    assert pricing_applier(url_of(estate), Overtaken(clock=now)).apply(messages_of_truth(TRUTH)) is not None
     assert in_gate == [False, False, False, True]
     assert len(refused) == 3
     check_books(estate.url(), TRUTH, supplies=SUPPLIES)
@@ -297,7 +233,7 @@ def test_a_batch_that_can_never_be_applied_ends_the_worker_with_its_reason(estat
             raise Stale("never")
 
     with pytest.raises(StreamError, match="refused 50 times"):
-        pricing_applier(_url(estate), Hopeless(clock=now)).apply(messages_of_truth(TRUTH)[:1])
+        pricing_applier(url_of(estate), Hopeless(clock=now)).apply(messages_of_truth(TRUTH)[:1])
 
 
 def test_an_unexpected_error_in_the_gate_leaves_nothing_behind(estate: Database, quiet: Database) -> None:
@@ -307,10 +243,10 @@ def test_an_unexpected_error_in_the_gate_leaves_nothing_behind(estate: Database,
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        pricing_applier(_url(estate), Broken(clock=now)).apply(messages_of_truth(TRUTH))
+        pricing_applier(url_of(estate), Broken(clock=now)).apply(messages_of_truth(TRUTH))
     assert billed(estate.url()) == {}
-    pricing_applier(_url(estate)).apply(messages_of_truth(TRUTH))
-    _check(estate, quiet)
+    pricing_applier(url_of(estate)).apply(messages_of_truth(TRUTH))
+    check(estate, quiet)
 
 
 def test_a_server_that_ends_every_connection_in_mid_batch_changes_nothing(estate: Database, quiet: Database) -> None:
@@ -325,12 +261,12 @@ def test_a_server_that_ends_every_connection_in_mid_batch_changes_nothing(estate
                     owner.execute("SELECT pg_terminate_backend(%s)", [ended[-1]])
                 until(lambda: not _is_connected(estate, ended[-1]))
 
-    applier = pricing_applier(_url(estate), Interrupted(clock=now))
+    applier = pricing_applier(url_of(estate), Interrupted(clock=now))
     messages = messages_of_truth(TRUTH)
     applier.apply(messages[:20])
     applier.apply(messages[20:])
     assert len(set(ended)) == 3
-    _check(estate, quiet)
+    check(estate, quiet)
 
 
 def _is_connected(database: Database, pid: int) -> bool:
@@ -347,7 +283,7 @@ def test_messages_that_cannot_be_applied_are_kept_with_their_reason_and_billing_
     bad.append(Message(partition, 3, b"c2", sweep.value, now()))
     bad.append(Message(partition, 4, None, None, now()))
     bad.append(message_of(partition, 5, b'{"schema":1,"kind":"sw\\u0000eep"}'))
-    draft = pricing_applier(_url(estate)).apply([*bad, _moved(sweep, by=6)])
+    draft = pricing_applier(url_of(estate)).apply([*bad, _moved(sweep, by=6)])
     assert draft is not None
     assert draft.readings == 2
     with psycopg.connect(estate.url()) as connection:
@@ -367,7 +303,7 @@ def test_messages_that_cannot_be_applied_are_kept_with_their_reason_and_billing_
 
 def test_the_connection_is_opened_again_however_often_it_cannot_be(estate: Database) -> None:
     attempts: list[int] = []
-    connect = connecting(_url(estate))
+    connect = connecting(url_of(estate))
 
     def reluctant() -> Connection[Any]:
         attempts.append(1)
