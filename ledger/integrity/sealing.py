@@ -19,8 +19,8 @@ from ledger.integrity.kept import (
     witnessed,
 )
 from ledger.integrity.keys import SealingKey
-from ledger.integrity.merkle import leaf_hash, root_of
-from ledger.integrity.rows import canonical_rows, position_of
+from ledger.integrity.merkle import root_of
+from ledger.integrity.rows import event_rows, position_of, row_hash
 from ledger.integrity.seals import NO_SEAL, Seal, signed_seal
 from ledger.integrity.standing import check_not_older
 from ledger.integrity.witness.records import Witness, WitnessFailed
@@ -131,13 +131,13 @@ def sealed_next(connection: Connection[Any], key: SealingKey, *, newest: Seal | 
     last = min(upto, first + LARGEST_BLOCK - 1)
     with connection.transaction():
         leaves = []
-        for expected, row in enumerate(canonical_rows(connection, first=first, last=last), first):
+        for expected, row in enumerate(event_rows(connection, first=first, last=last), first):
             if position_of(row) != expected:
                 raise LedgerDamaged(
                     f"there is no event at position {expected}, and one at {position_of(row)}: nothing is sealed"
                     " over that; run `wattledger audit verify`, then restore the database"
                 )
-            leaves.append(leaf_hash(row))
+            leaves.append(row_hash(row))
         if len(leaves) != last - first + 1:
             raise LedgerDamaged(
                 f"there is no event at position {first + len(leaves)}, though the gate gave out {last}: nothing is"

@@ -74,8 +74,9 @@ def event_bytes(*, position: int, stream: UUID, version: int, topic: str, state:
     """Return the canonical bytes of an event, which its leaf is the hash of.
 
     They are the row (position, stream, version, topic, state) as PostgreSQL's binary COPY sends it: the number of
-    fields, then each one behind its length, all big-endian. So verifying hashes what comes off the wire.
+    fields, then each one behind its length, all big-endian; less the first byte of that number, a zero, which is the
+    very prefix that RFC 6962 puts before a leaf. So verifying hashes what comes off the wire, as it comes.
     """
     name = topic.encode()
     head = _HEAD.pack(5, 8, position, 16, stream.bytes, 8, version, len(name))
-    return head + name + _LENGTH.pack(len(state)) + state
+    return head[1:] + name + _LENGTH.pack(len(state)) + state

@@ -11,7 +11,7 @@ from psycopg import Connection
 from ledger.integrity.kept import kept_keys, leaves_of, newest_seal, public_keys, seals_after, witnessed
 from ledger.integrity.keys import SealingKey
 from ledger.integrity.merkle import leaf_hash, root_of
-from ledger.integrity.rows import canonical_rows
+from ledger.integrity.rows import event_rows
 from ledger.integrity.sealing import LedgerDamaged
 from ledger.integrity.seals import NO_SEAL, Seal, event_bytes
 from ledger.integrity.standing import Diverged, OlderThanWitness
@@ -57,9 +57,10 @@ def test_the_root_is_over_the_canonical_bytes_of_each_event(vault: Vault) -> Non
         event_bytes(position=row[0], stream=UUID(str(row[1])), version=row[2], topic=row[3], state=bytes(row[4]))
         for row in rows
     ]
-    assert list(canonical_rows(vault.connection, first=1, last=5)) == expected
-    assert list(canonical_rows(vault.connection, first=2, last=3)) == expected[1:3]
-    assert list(canonical_rows(vault.connection, first=6, last=9)) == []
+    prefixed = [b"\x00" + event for event in expected]
+    assert list(event_rows(vault.connection, first=1, last=5)) == prefixed
+    assert list(event_rows(vault.connection, first=2, last=3)) == prefixed[1:3]
+    assert list(event_rows(vault.connection, first=6, last=9)) == []
     leaves = [leaf_hash(row) for row in expected]
     assert _chain(vault)[0].root == root_of(leaves).hex()
     assert leaves_of(vault.connection, 1) == leaves
