@@ -12,6 +12,9 @@ from eventsourcing.persistence import PersistenceError
 
 from console.database import role_url
 from console.errors import ConsoleError
+from ledger.integrity.standing import check_not_older
+from ledger.integrity.witness.opening import open_witness
+from ledger.integrity.witness.records import Witness
 from ledger.store.application import Ledger
 from projections.checkpoint import checkpoint
 
@@ -69,7 +72,10 @@ def opened_as(environ: Mapping[str, str], kind: type[AnyLedger]) -> Iterator[Any
     url = database_url(environ, role="wattledger_writer")
     try:
         # The library's pool would wait for half a minute before it says so.
-        psycopg.connect(url, connect_timeout=5).close()
+        with psycopg.connect(url, autocommit=True, connect_timeout=5) as connection:
+            witness = witness_of(environ)
+            if witness is not None:
+                check_not_older(connection, witness)
     except psycopg.Error as error:
         raise NotReachable(f"the ledger does not answer: {str(error).strip()}") from error
     ledger = kind(url=url, checkpoint=checkpoint)
@@ -119,6 +125,12 @@ def running_witness(environ: Mapping[str, str]) -> str:
     """Return where the running embedded stack's witness is; empty where the ledger is another, or none runs."""
     running = None if environ.get("WATTLEDGER_DATABASE_URL") else _found_running(environ)
     return "" if running is None else running.witness
+
+
+def witness_of(environ: Mapping[str, str]) -> Witness | None:
+    """Return the witness of WATTLEDGER_WITNESS, or the running embedded stack's; None where there is neither."""
+    setting = environ.get("WATTLEDGER_WITNESS") or running_witness(environ)
+    return open_witness(setting) if setting else None
 
 
 def _found_running(environ: Mapping[str, str]) -> Running | None:

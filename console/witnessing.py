@@ -6,22 +6,14 @@ from collections.abc import Mapping
 import psycopg
 import structlog
 
-from console.connection import NotReachable, running_witness
+from console.connection import NotReachable, witness_of
 from ledger.integrity.standing import check_not_older
-from ledger.integrity.witness.opening import open_witness
-from ledger.integrity.witness.records import Witness
 from ledger.values.environment import Environment
 
 log = structlog.get_logger(__name__)
 
 _PATIENCE_S = 60.0
 _PAUSE_S = 0.5
-
-
-def witness_of(environ: Mapping[str, str]) -> Witness | None:
-    """Return the witness of WATTLEDGER_WITNESS, or the running embedded stack's; None where there is neither."""
-    setting = environ.get("WATTLEDGER_WITNESS") or running_witness(environ)
-    return open_witness(setting) if setting else None
 
 
 def check_against_witness(environ: Mapping[str, str], *, patience_s: float = _PATIENCE_S) -> None:

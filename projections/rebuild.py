@@ -45,13 +45,8 @@ def rebuild(url: str, name: str, *, batch: int = BATCH, progress: Progress | Non
     model = named(name)
     with connect(url, name=f"rebuild {name}") as connection:
         register(connection, models=[model])
-        for table in model.tables:
-            connection.execute(
-                SQL("CREATE TEMPORARY TABLE {} (LIKE {}.{} INCLUDING DEFAULTS INCLUDING INDEXES)").format(
-                    Identifier(table.name), Identifier(LIVE), Identifier(table.name)
-                )
-            )
-        builder = _Builder(connection, model, batch, progress)
+        make_shadow(connection, model)
+        builder = Builder(connection, model, batch, progress)
         # Most of the way while the live one moves on, the rest while it stands still.
         builder.build(upto=tracked(connection)[model.name])
         with connection.transaction(), connection.cursor(row_factory=tuple_row) as cursor:
@@ -64,8 +59,20 @@ def rebuild(url: str, name: str, *, batch: int = BATCH, progress: Progress | Non
     return Rebuilt(name=name, position=position, digest=digest, live_digest_before=live_digest, events=builder.events)
 
 
+def make_shadow(connection: Connection[Any], model: ReadModel) -> None:
+    """Make empty temporary copies of a read model's tables."""
+    for table in model.tables:
+        connection.execute(
+            SQL("CREATE TEMPORARY TABLE {} (LIKE {}.{} INCLUDING DEFAULTS INCLUDING INDEXES)").format(
+                Identifier(table.name), Identifier(LIVE), Identifier(table.name)
+            )
+        )
+
+
 @dataclass(slots=True)
-class _Builder:
+class Builder:
+    """Feeds the shadow of a read model, from the first event on."""
+
     connection: Connection[Any]
     model: ReadModel
     batch: int

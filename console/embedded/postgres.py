@@ -102,6 +102,10 @@ class EmbeddedPostgres:
         host = quote(str(self.socket_directory), safe="")
         return f"postgresql://{role or OWNER}@/{database}?host={host}&port={self.port or DEFAULT_PORT}"
 
+    def program(self, name: str) -> Path:
+        """Return where one of PostgreSQL's programs is, `pg_dump` for one: the same version as the server."""
+        return self._installation / "bin" / name
+
     def ensure_database(self, name: str) -> None:
         """Create an empty database unless there is one of that name."""
         with psycopg.connect(self.url(), autocommit=True) as connection:

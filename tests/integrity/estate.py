@@ -42,9 +42,10 @@ class Vault:
 
     def sealer(self, key: str = KEY) -> Sealer:
         """A sealer that has just been elected."""
-        self._sealer = Sealer(key=SealingKey(key), witness=self.witness, every_s=2.0, clock=lambda: self.now_s)
-        self._sealer.begin(self.connection)
-        return self._sealer
+        sealer = Sealer(key=SealingKey(key), witness=self.witness, every_s=2.0, clock=lambda: self.now_s)
+        sealer.begin(self.connection)
+        self._sealer = sealer
+        return sealer
 
     def append(self, count: int, *, state: bytes = _DEBIT.state, topic: str = _DEBIT.topic) -> None:
         """Append debits, to one stream after the other."""

@@ -24,7 +24,7 @@ PROTECTED = ("seals", "seal_leaves", "sealing_keys", "restores", "command_keys",
 REWRITINGS = ("UPDATE ledger.{} SET {} = {}", "DELETE FROM ledger.{}", "TRUNCATE ledger.{} CASCADE")
 ROLES = (
     None, "wattledger_writer", "wattledger_control", "wattledger_projector", "wattledger_sealer",
-    "wattledger_finance", "wattledger_auditor",
+    "wattledger_finance", "wattledger_auditor", "wattledger_api",
 )  # fmt: skip
 
 

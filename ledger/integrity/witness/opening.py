@@ -31,3 +31,11 @@ def open_witness(setting: str) -> Witness:
         f"WATTLEDGER_WITNESS={setting!r} names no witness; use a file's path, kafka://host:port/topic or"
         " https://host/path"
     )
+
+
+def open_existing(setting: str) -> Witness:
+    """Do the same for reading; raises InvalidValue where a file is named that is not there."""
+    witness = open_witness(setting)
+    if isinstance(witness, FileWitness) and not witness.path.is_file():
+        raise InvalidValue(f"there is no witness at {witness.path}")
+    return witness
