@@ -50,6 +50,7 @@ class Nem12File:
     sha256: str
     readings: dict[str, tuple[wire.IntervalReading, ...]]
     ignored: tuple[IgnoredChannel, ...]
+    kind: str = PROFILE
 
     @property
     def nmis(self) -> tuple[str, ...]:
@@ -111,7 +112,7 @@ def _collector_id(file: Nem12File, chosen: Mapping[str, str]) -> str:
     digest = hashlib.sha256(file.sha256.encode())
     for nmi, concentrator in sorted(chosen.items()):
         digest.update(f"|{nmi}|{file.readings[nmi][0].meter}|{concentrator}".encode())
-    return f"nem12.{digest.hexdigest()[:16]}"
+    return f"{file.kind}.{digest.hexdigest()[:16]}"
 
 
 def _channels(text: str) -> "dict[str, dict[str, list[NemReading]]]":

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from collectors.file_import import ImportOutcome, publish_import
 from collectors.nem12 import Nem12File, import_sweeps, parse_nem12
@@ -15,6 +16,13 @@ from ledger.values.energy import kwh_from_milliwh
 from ledger.values.environment import Environment
 
 __all__ = ["ImportRefused", "ImportReport", "describe", "import_nem12"]
+
+
+class Parse(Protocol):
+    """Reads a file of intervals; `meters` maps a meter's name in it to its serial."""
+
+    def __call__(self, path: Path, *, meters: Mapping[str, str] | None = None) -> Nem12File:
+        """Raise BadFile naming every wrong line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,21 +42,26 @@ class ImportReport:
 
 
 async def import_nem12(
-    environ: Mapping[str, str], *, file: Path, mapping: Mapping[str, str], timeout_s: float
+    environ: Mapping[str, str],
+    *,
+    file: Path,
+    mapping: Mapping[str, str],
+    timeout_s: float,
+    parse: Parse = parse_nem12,
 ) -> ImportReport:
     """Publish a file's intervals, wait for the ledger, and count what it made of them.
 
     Raises ImportRefused where an NMI has no supply point that can be billed from the file's beginning, the
     collectors' errors for a malformed file or a ledger that does not answer.
     """
-    unmapped = parse_nem12(file)
+    unmapped = parse(file)
     codes = chosen_codes(file, nmis=unmapped.nmis, mapping=mapping)
     starts = {nmi: unmapped.readings[nmi][0].start for nmi in codes}
     with opened_ledger(environ) as ledger:
         supplies = {
             nmi: interval_supply(ledger, nmi=nmi, code=code, starts_at=starts[nmi]) for nmi, code in codes.items()
         }
-        parsed = parse_nem12(file, meters={nmi: meter_of(supply) for nmi, supply in supplies.items()})
+        parsed = parse(file, meters={nmi: meter_of(supply) for nmi, supply in supplies.items()})
         sweeps = import_sweeps(parsed, concentrators={nmi: supply.concentrator for nmi, supply in supplies.items()})
         applied = _applied(environ, sweeps[0].collector)
         # What the ledger has already is not sent again: then there is nothing to refuse, only to tell.

@@ -9,10 +9,10 @@ import typer
 
 
 def register(app: typer.Typer) -> None:
-    """Add `import nem12` and `import estate`."""
+    """Add `import nem12`, `import csv` and `import estate`."""
     group = typer.Typer(help="Bring in readings, and whole estates, from files.", no_args_is_help=True)
-    for command in (nem12, estate):
-        group.command(command.__name__)(command)
+    for name, command in (("nem12", nem12), ("csv", intervals), ("estate", estate)):
+        group.command(name)(command)
     app.add_typer(group, name="import", rich_help_panel="Operators")
 
 
@@ -39,6 +39,26 @@ def nem12(
     quiet_logs()
     pairs = [_pair(text) for text in mapping or []]
     report = asyncio.run(import_nem12(os.environ, file=file, mapping=dict(pairs), timeout_s=timeout_s))
+    typer.echo(describe(report))
+    raise typer.Exit(1 if report.held else 0)
+
+
+def intervals(
+    file: Annotated[Path, typer.Argument(help="A CSV file: meter, start, end, kwh and, where wanted, quality.")],
+    mapping: Annotated[
+        list[str] | None, typer.Option("--map", help="METER=SUPPLY. Without any: each to its own code.")
+    ] = None,
+    timeout_s: Annotated[float, typer.Option("--timeout", min=1, help="How long to wait for the ledger, in s.")] = 60,
+) -> None:
+    """Bill intervals from a CSV file, once, as `import nem12` does; times are ISO 8601 with their zone."""
+    from collectors.interval_csv import parse_interval_csv
+    from collectors.logs import quiet_logs
+    from console.importing import describe, import_nem12
+
+    quiet_logs()
+    pairs = dict(_pair(text) for text in mapping or [])
+    work = import_nem12(os.environ, file=file, mapping=pairs, timeout_s=timeout_s, parse=parse_interval_csv)
+    report = asyncio.run(work)
     typer.echo(describe(report))
     raise typer.Exit(1 if report.held else 0)
 
