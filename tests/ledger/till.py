@@ -34,6 +34,7 @@ class Till:
 
     ledger: Ledger
     numbers: "count[int]" = field(default_factory=lambda: count(1))
+    prefix: str = ""
 
     def opens(self, *accounts: str, site: str = "north", currency: str = "CNY") -> None:
         for account in accounts:
@@ -46,7 +47,7 @@ class Till:
             account=account,
             amount_micros=micros(amount),
             channel="kiosk",
-            key=f"top-up-{next(self.numbers)}",
+            key=f"{self.prefix}top-up-{next(self.numbers)}",
             now=MOVED_IN,
             **words,
         ).position
@@ -87,10 +88,9 @@ class Till:
         return carry_out(self.ledger, command, by=self.by(key=key, reason=reason, **words)).position
 
     def by(self, *, key: str = "", reason: str = "test", operator: str = "li", **words: Any) -> By:
-        return By(
-            operator=operator, reason=reason, key=key or f"key-{next(self.numbers)}", now=words.pop("now", MOVED_IN),
-            **words,
-        )  # fmt: skip
+        key = key or f"{self.prefix}key-{next(self.numbers)}"
+        now = words.pop("now", MOVED_IN)
+        return By(operator=operator, reason=reason, key=key, now=now, **words)
 
     def balance(self, account: str) -> Decimal:
         return Decimal(self.ledger.standing([account]).balance_micros(account)).scaleb(-6)

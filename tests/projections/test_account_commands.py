@@ -154,6 +154,15 @@ def test_who_is_behind_an_account_is_kept_shown_and_erased_and_the_ledger_is_as_
     assert head_of(finance)[0] == 3
 
 
+def test_a_receipt_nobody_can_place_is_kept_and_then_credited(run: Run, finance: Connection[Any]) -> None:
+    run("receipts", "keep", "r-1", "50", "--operator", "li")
+    assert "r-1: credited to a-1 (position 5" in run("receipts", "identify", "r-1", "a-1", "--operator", "li").output
+    assert "position 5, account.credited, names position 3" in run("account", "links", "3").output
+    settled = run("receipts", "settle", "app", "100", "--fees", "0.6", "--bank", "icbc", "--operator", "li")
+    assert "app: paid out" in settled.output
+    assert balances(finance)[0].balance == 50
+
+
 def test_every_command_of_the_groups_says_what_it_does(run: Run) -> None:
     for group in ("account", "proposals", "policy"):
         told = run(group, "--help").output

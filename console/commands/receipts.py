@@ -1,0 +1,88 @@
+"""`receipts`: money that nobody can place yet, and what providers pay out of what they received for us."""
+
+import os
+from typing import Annotated
+
+import typer
+
+_Operator = Annotated[str, typer.Option(envvar="WATTLEDGER_OPERATOR", help="Your operator id.")]
+_Reason = Annotated[str, typer.Option(help="Why, as a code.")]
+_Key = Annotated[str | None, typer.Option(help="The idempotency key: the same key books once; new if not given.")]
+_Receipt = Annotated[str, typer.Argument(help="The receipt's code, yours to choose: bank-2026-11-22-17")]
+_Channel = Annotated[str, typer.Option(help="How the money came in.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group `receipts`."""
+    group = typer.Typer(help="Money that comes in without an account.", no_args_is_help=True)
+    for name, command in (("keep", keep), ("identify", identify), ("settle", settle)):
+        group.command(name)(command)
+    app.add_typer(group, name="receipts", rich_help_panel="Finance")
+
+
+def keep(
+    receipt: _Receipt,
+    amount: Annotated[str, typer.Argument(help="How much, in currency units: 25.00")],
+    operator: _Operator,
+    channel: _Channel = "bank",
+    reason: _Reason = "unidentified",
+    key: _Key = None,
+) -> None:
+    """Keep money that came in and nobody can place, until `receipts identify` says whose it is."""
+    from console.connection import opened_ledger
+    from console.ordering import given_by
+    from ledger.usecases.money.receipts import keep_receipt
+    from ledger.values.money import micros_from_text
+
+    by = given_by(operator=operator, reason=reason, key=key)
+    with opened_ledger(os.environ) as ledger:
+        booked = keep_receipt(ledger, receipt=receipt, amount_micros=micros_from_text(amount), channel=channel, by=by)
+    typer.echo(f"{receipt}: kept (position {booked.position}, key {by.key})")
+
+
+def identify(
+    receipt: _Receipt,
+    account: Annotated[str, typer.Argument(help="The account that it belongs to.")],
+    operator: _Operator,
+    reason: _Reason = "identified",
+    key: _Key = None,
+) -> None:
+    """Credit an account with a kept receipt, once."""
+    from console.connection import opened_ledger
+    from console.ordering import given_by
+    from ledger.usecases.money.receipts import identify_receipt
+
+    by = given_by(operator=operator, reason=reason, key=key)
+    with opened_ledger(os.environ) as ledger:
+        booked = identify_receipt(ledger, receipt=receipt, account=account, by=by)
+    typer.echo(f"{receipt}: credited to {account} (position {booked.position}, key {by.key})")
+
+
+def settle(
+    channel: Annotated[str, typer.Argument(help="The channel whose provider pays out.")],
+    gross: Annotated[str, typer.Argument(help="What it had received for us, in currency units.")],
+    operator: _Operator,
+    bank: Annotated[str, typer.Option(help="Where the money went.")],
+    fees: Annotated[str, typer.Option(help="What the provider keeps of it.")] = "0",
+    commission: Annotated[str, typer.Option(help="What its agents keep of it.")] = "0",
+    reason: _Reason = "payout",
+    key: _Key = None,
+) -> None:
+    """Book that a provider paid out what it had received for us (`top-up --clearing`), less fees and commission."""
+    from console.connection import opened_ledger
+    from console.ordering import given_by
+    from ledger.usecases.money.receipts import settle_clearing
+    from ledger.values.money import micros_from_text
+
+    by = given_by(operator=operator, reason=reason, key=key)
+    with opened_ledger(os.environ) as ledger:
+        booked = settle_clearing(
+            ledger,
+            channel=channel,
+            gross_micros=micros_from_text(gross),
+            fees_micros=micros_from_text(fees),
+            commission_micros=micros_from_text(commission),
+            bank=bank,
+            by=by,
+        )
+    typer.echo(f"{channel}: paid out (position {booked.position}, key {by.key})")
