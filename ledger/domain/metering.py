@@ -215,8 +215,10 @@ class Taker:
             if share.occupancy > self.metering.state.occupancy:
                 moving.close_until(self, share.occupancy, self.source)
             self._append_debit(evidence, share, one, taken if share is cut[-1] else None)
+        if evidence.covers is not None or len(self.supply.occupancies) == 1:
+            return True
         number = self.supply.occupancy_number_at(end)
-        if evidence.covers is None and number > self.metering.state.occupancy:
+        if number > self.metering.state.occupancy:
             is_read = self.supply.occupancies[number].occupied_from == end
             moving.close_until(self, number, self.source, is_apportioned=not is_read)
         return True
@@ -226,6 +228,8 @@ class Taker:
         return not any(isinstance(self._rated(share), Bad) for share in self._cut(start, end, taken))
 
     def _cut(self, start: datetime, end: datetime, taken: Taken) -> list[Share]:
+        if len(self.supply.occupancies) == 1:
+            return [Share(0, start, end, taken.usage_milliwh, taken.quantities)]
         return occupancy.shares(
             occupancy.bounds_of(self.supply),
             start=start,
@@ -244,8 +248,11 @@ class Taker:
             closing = self._register_after(share.energy_milliwh)
             beside = registers.advanced(state.registers, share.quantities, self.meter.modulus_milliwh)
         before = occupancy.counters_of(state, share.occupancy) or FRESH
+        is_late = share.occupancy != state.occupancy
+        known = moving.with_share(state, share.occupancy, rated.counters) if is_late else state
         after = msgspec.structs.replace(
-            moving.with_share(state, share.occupancy, rated.counters),
+            known,
+            counters=known.counters if is_late else rated.counters,
             meter=self.meter.meter,
             billed_to=share.end if state.billed_to is None else max(share.end, state.billed_to),
             register_milliwh=closing if is_register else None,

@@ -41,7 +41,8 @@ class Spell:
 
     def reading(self, reading: RegisterReading) -> RegisterReading:
         """Return a reading of the meter with all its registers multiplied."""
-        if self.multiplier == ONE:
+        # Nearly every meter: `begun` gives it this very one, and fractions are slow to compare.
+        if self.multiplier is ONE:
             return reading
         periods = reading.periods
         return msgspec.structs.replace(

@@ -14,11 +14,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.domain.billed import folded_counters
+from ledger.domain.billed import Figure, folded_counters
 from ledger.domain.event import Fact
 from ledger.domain.meter import UsageDebited
 from ledger.domain.metering import take_interval, take_register
+from ledger.domain.occupancy import shares
 from ledger.domain.supply import Registers, SupplyOccupied
+from ledger.rating.quantities import Quantities, more
 from ledger.store.mapper import fact_of, stored
 from ledger.wire import IntervalReading, RegisterReading
 from tests.ledger.builders import MOVED_IN, Household, household, milliwh, minutes, occupied, published
@@ -420,6 +422,42 @@ def test_a_correction_carries_reactive_energy_although_the_energy_is_the_same() 
     assert correction.replaced_quantities.reactive_millivarh == 400_000
     events = [(event.originator_version, event.fact) for event in home.draft.events]
     assert folded_counters(events, home.snapshot.prices_of(home.supply)) == home.metering.state.counters
+
+
+@given(
+    st.dictionaries(st.sampled_from(["峰", "谷", "平"]), st.integers(0, 10**7)),
+    st.integers(0, 10**7),
+    st.integers(0, 10**7),
+    st.lists(st.integers(1, 600), max_size=3, unique=True).map(sorted),
+)
+def test_a_span_cut_between_occupants_loses_nothing_of_what_was_metered(
+    periods: dict[str, int], reactive: int, energy: int, moves: list[int]
+) -> None:
+    whole = Quantities(periods=periods, reactive_millivarh=reactive, demand_w=7)
+    used = sum(periods.values()) if periods else energy
+    bounds = [(MOVED_IN, 0), *((minutes(at), number) for number, at in enumerate(moves, 1))]
+    cut = shares(bounds, start=MOVED_IN, end=minutes(600), energy_milliwh=used, quantities=whole)
+    assert sum(share.energy_milliwh for share in cut) == used
+    together: Quantities | None = None
+    for share in cut:
+        together = more(together, share.quantities)
+        assert share.quantities is not None
+        assert not periods or share.energy_milliwh == sum(share.quantities.periods.values())
+    assert together == whole
+
+
+@given(st.dictionaries(st.sampled_from(["峰", "谷", "平"]), st.integers(0, 10**7), min_size=1), st.data())
+def test_a_figure_cut_where_its_total_was_read_keeps_registers_and_energy_together(
+    periods: dict[str, int], data: st.DataObject
+) -> None:
+    used = sum(periods.values())
+    figure = Figure(used, "measured", Quantities(periods=periods, reactive_millivarh=5))
+    head, tail = figure.cut(data.draw(st.integers(0, used)))
+    for one in (head, tail):
+        found = {} if one.quantities is None else one.quantities.periods
+        assert sum(found.values()) == one.energy_milliwh
+        assert all(energy >= 0 for energy in found.values())
+    assert more(head.quantities, tail.quantities) == figure.quantities
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,7 @@ SWEEP = Sweep(
                 start=datetime(2026, 11, 22, 17, 30, tzinfo=UTC),
                 end=datetime(2026, 11, 22, 18, 0, tzinfo=UTC),
                 import_milliwh=250000,
+                apparent_millivah=270000,
                 supersedes=UUID("6f2b0f4e-1d5c-5c1b-9b43-7f4d8a0c2e11"),
                 quality="estimated",
                 profile="nem12",
@@ -64,7 +65,7 @@ SWEEP_BYTES = (
     b'{"register":{"meter":"m1","read_at":"2026-11-22T18:00:00.250000Z","import_milliwh":123450000,'
     b'"periods":{"peak":100000000,"valley":23450000},"demand_w":2100,"profile":"acrel_ddsy1352","raw":"0000 3039"}},'
     b'{"interval":{"meter":"m2","start":"2026-11-22T17:30:00Z","end":"2026-11-22T18:00:00Z","import_milliwh":250000,'
-    b'"supersedes":"6f2b0f4e-1d5c-5c1b-9b43-7f4d8a0c2e11","quality":"estimated","profile":"nem12",'
+    b'"apparent_millivah":270000,"supersedes":"6f2b0f4e-1d5c-5c1b-9b43-7f4d8a0c2e11","quality":"estimated","profile":"nem12",'
     b'"raw":"E1=0.25 A"}}]}'
 )
 TICK = Tick(concentrator="c1", local_date=date(2026, 11, 22))
