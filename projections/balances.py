@@ -77,7 +77,7 @@ def _accounts_of(fact: Fact) -> set[str]:
     if isinstance(fact, UsageCorrected):
         accounts.update(account for account, _ in fact.usages)
     if isinstance(fact, OccupancyCorrected):
-        accounts |= {fact.account, fact.former}
+        accounts |= {fact.account, fact.former, *(account for account, _ in fact.usages)}
     return accounts
 
 
@@ -94,8 +94,8 @@ def _count(movements: dict[str, Movement], fact: Fact) -> None:
             for account, change_milliwh in fact.usages or alone:
                 movements[account].usage_milliwh += change_milliwh
         case OccupancyCorrected():
-            movements[fact.former].usage_milliwh -= fact.moved_milliwh
-            movements[fact.account].usage_milliwh += fact.moved_milliwh
+            for account, change_milliwh in fact.usages:
+                movements[account].usage_milliwh += change_milliwh
         case AccountCredited():
             movements[fact.account].top_ups += 1
         case TopUpReversed() | TopUpChargedBack():

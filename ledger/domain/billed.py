@@ -192,13 +192,22 @@ class BilledHistory:
         """Return the number of the first span in the stream that reaches beyond an instant; None where none does."""
         return next((number for number, span in enumerate(self.spans) if span.end > instant), None)
 
-    def rebook(self, part: Part, *, cut_milliwh: int | None) -> int:
-        """Let an occupancy have what was billed from its beginning on, and return that energy.
+    def usage_from(self, first: int) -> dict[str, int]:
+        """Return the energy that each account has of the spans from this number on."""
+        totals: dict[str, int] = {}
+        for span in self.spans[first:]:
+            for share in span.shares():
+                account = span.parts[share.occupancy].account
+                totals[account] = totals.get(account, 0) + share.energy_milliwh
+        return totals
+
+    def rebook(self, part: Part, *, cut_milliwh: int | None) -> None:
+        """Let an occupancy have what was billed from its beginning on.
 
         `cut_milliwh` is what the span that straddles the instant used before it, where that was read; else it is
         apportioned.
         """
-        moved_milliwh, number = 0, 0
+        number = 0
         while number < len(self.spans):
             span = self.spans[number]
             if span.end > part.starts and span.parts[-1].occupancy < part.occupancy:
@@ -206,18 +215,21 @@ class BilledHistory:
                     self._cut(number, part.starts, cut_milliwh)
                     continue
                 before = [row for row in span.parts if row.starts < part.starts]
-                begins = part._replace(starts=max(span.start, part.starts))
-                span.parts = (*before, begins)
-                moved_milliwh += sum(
-                    share.energy_milliwh for share in span.shares() if span.parts[share.occupancy] is begins
-                )
+                span.parts = (*before, part._replace(starts=max(span.start, part.starts)))
                 self._mark(number)
             number += 1
-        return moved_milliwh
 
     def _cut(self, number: int, instant: datetime, cut_milliwh: int) -> None:
-        """Make two spans of one whose register was read in its midst."""
+        """Make two spans of one whose register was read in its midst; of one half without usage, nothing is left."""
         span = self.spans[number]
+        self._known = min(self._known, number)
+        span._steps = None
+        if not cut_milliwh:
+            span.start = instant
+            return
+        if cut_milliwh == span.figure.energy_milliwh:
+            span.end = instant
+            return
         head, tail = span.figure.cut(cut_milliwh)
         opening = span.opening_milliwh or 0
         rest = BilledSpan(
@@ -232,7 +244,6 @@ class BilledHistory:
         span.end, span.figures = instant, [head]
         self.spans.insert(number + 1, rest)
         self._numbers = {row.reading: index for index, row in enumerate(self.spans)}
-        self._known = min(self._known, number)
 
     def knows(self, reading: UUID) -> bool:
         """Tell whether all is here that there is to know of a reading."""

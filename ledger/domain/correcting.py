@@ -160,7 +160,7 @@ class Correcting:
             source=self.source,
             state=occupancy.with_counters(
                 self.state,
-                {**occupancy.kept(self.state), **history.counters(self.prices)},
+                occupancy.anew(self.state, history.counters(self.prices)),
                 occupancy=self.state.occupancy,
                 account=self.state.account,
             ),

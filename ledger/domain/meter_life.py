@@ -61,7 +61,8 @@ class OccupancyCorrected(Fact, frozen=True, kw_only=True):
     From `occupied_from` on `account` pays, not `former`; `moved_milliwh` were billed since. The debit that straddles
     the instant is cut there: it had used `cut_milliwh` where the register was read, else that is apportioned.
     `rerated` debits from `debit_version` on were rated again in their order; `before` are the former's counters
-    there, `lines` the differences.
+    there, `lines` the differences. `usages` are the milliwatt-hours that each account has more: a register that was
+    read moves what had been apportioned between two earlier occupants, too.
     """
 
     supply: str
@@ -79,6 +80,7 @@ class OccupancyCorrected(Fact, frozen=True, kw_only=True):
     postings: list[Posting]
     source: Source
     state: MeterState
+    usages: tuple[tuple[str, int], ...] = ()
 
 
 @fact_type("meter.hold-settled/1")

@@ -50,6 +50,14 @@ def agrees(state: MeterState, derived: Mapping[int, Counters]) -> bool:
     return all(derived.get(number, FRESH) == counters for number, counters in kept(state).items())
 
 
+def anew(state: MeterState, derived: Mapping[int, Counters]) -> dict[int, Counters]:
+    """Return the counters that the state is to hold by what was worked out anew: fresh ones where nothing is left.
+
+    Only for counters that agreed with the state's before something was replaced.
+    """
+    return {**dict.fromkeys(kept(state), FRESH), **derived}
+
+
 def with_counters(state: MeterState, counters: Mapping[int, Counters], *, occupancy: int, account: str) -> MeterState:
     """Return the state with an occupancy as the current one, and these counters of it and of the last before it."""
     former = [Former(number, counters[number]) for number in sorted(counters) if number < occupancy]

@@ -4,6 +4,7 @@ That is the normal case: meters are polled every minute, and the move of noon is
 then on is rated again for the next occupant, with counters of its own, and the differences are one event.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from ledger.domain.correcting import differences
 from ledger.domain.meter import Source
 from ledger.domain.meter_life import OccupancyCorrected
 from ledger.domain.postings import correction_postings
+from ledger.domain.spell import Spell
 from ledger.domain.supply import Supply, SupplyOccupied
 from ledger.rating.lines import FRESH
 
@@ -60,9 +62,11 @@ def rebook(
     span = None if first is None else billed.spans[first]
     cut_milliwh, contradiction = _cut(taker, span, begins, register_milliwh)
     earlier = {} if first is None else billed.counters_before(first)
-    moved = billed.rebook(Part(begins.occupied_from, number, begins.account), cut_milliwh=cut_milliwh)
+    used = {} if first is None else billed.usage_from(first)
+    billed.rebook(Part(begins.occupied_from, number, begins.account), cut_milliwh=cut_milliwh)
+    usages = {} if first is None else _changes(used, billed.usage_from(first))
     rated = billed.rerate(snapshot.prices_for(taker.supply))
-    counters = {**occupancy.kept(state), **billed.counters(snapshot.prices_for(taker.supply))}
+    counters = occupancy.anew(state, billed.counters(snapshot.prices_for(taker.supply)))
     lines = differences(rated)
     fact = OccupancyCorrected(
         supply=taker.supply.code,
@@ -72,7 +76,8 @@ def rebook(
         occupied_from=begins.occupied_from,
         debit_version=0 if span is None else span.version,
         cut_milliwh=cut_milliwh,
-        moved_milliwh=moved,
+        moved_milliwh=usages.get(begins.account, 0),
+        usages=tuple(sorted(usages.items())),
         before=earlier.get(number - 1, FRESH),
         rerated=len(rated),
         lines=lines,
@@ -84,10 +89,19 @@ def rebook(
     )
     taker.append(fact, fact.state)
     billed.version, billed.occupancy = taker.metering.version, number
-    at_milliwh = None if first is None else _register_at(taker, billed.spans[first], begins.occupied_from)
     is_apportioned = register_milliwh is None or contradiction is not None
+    if is_apportioned:
+        at_milliwh = None if first is None else _register_at(taker, billed.spans[first], begins.occupied_from)
+    else:
+        at_milliwh = register_milliwh
     moving.append_closed(taker, number - 1, fact.state, source, is_apportioned=is_apportioned, at_milliwh=at_milliwh)
     return contradiction
+
+
+def _changes(before: Mapping[str, int], after: Mapping[str, int]) -> dict[str, int]:
+    """Return how much more energy each account has."""
+    changes = {account: after.get(account, 0) - before.get(account, 0) for account in before.keys() | after.keys()}
+    return {account: change for account, change in changes.items() if change}
 
 
 def _cut(
@@ -95,6 +109,8 @@ def _cut(
 ) -> tuple[int | None, Contradiction | None]:
     """Return what the span that straddles the boundary used before it, where the register that was read fits in."""
     if register_milliwh is None or span is None or span.opening_milliwh is None:
+        return None, None
+    if _ended_before(taker, span, begins.occupied_from) is not None:
         return None, None
     used = register_milliwh - span.opening_milliwh
     if used < 0 and taker.meter.modulus_milliwh:
@@ -113,6 +129,15 @@ def _register_at(taker: "Taker", span: BilledSpan, instant: datetime) -> int | N
     """Return the register at a boundary in a span, or before it."""
     if span.opening_milliwh is None:
         return None
+    ended = _ended_before(taker, span, instant)
+    if ended is not None:
+        return ended.closing_milliwh
     used = sum(share.energy_milliwh for share in span.shares() if share.end <= instant)
     register = span.opening_milliwh + used
     return register % taker.meter.modulus_milliwh if taker.meter.modulus_milliwh else register
+
+
+def _ended_before(taker: "Taker", span: BilledSpan, instant: datetime) -> Spell | None:
+    """Return the spell that held at a boundary where the span is of a later one: no register compares across them."""
+    spell = taker.supply.spell_at(instant)
+    return spell if spell is not None and spell.ends is not None and span.start >= spell.ends else None

@@ -162,11 +162,12 @@ class Life:
         """Settle as the partition's owner would before it takes anything."""
         self.messages += 1
         source = Source(0, self.messages, minutes(at), "edge-1", self.messages)
+        history: BilledHistory | None = None
         while not is_settled(self.metering, self.supply):
             try:
-                settle(self.draft, self.metering, self.supply, source)
+                settle(self.draft, self.metering, self.supply, source, history)
             except HistoryNeeded:
-                settle(self.draft, self.metering, self.supply, source, self.history)
+                history = self.history
         return source
 
     @property
@@ -200,8 +201,8 @@ class Life:
                 case UsageDebited() as fact:
                     totals[fact.account] += fact.usage_milliwh
                 case OccupancyCorrected() as fact:
-                    totals[fact.former] -= fact.moved_milliwh
-                    totals[fact.account] += fact.moved_milliwh
+                    for account, change in fact.usages:
+                        totals[account] += change
                 case UsageCorrected() as fact:
                     alone = ((fact.account, fact.usage_milliwh - fact.replaced_milliwh),)
                     for account, change in fact.usages or alone:

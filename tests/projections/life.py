@@ -76,5 +76,6 @@ def rebooked(*, supply: str, former: str, following: str, source: Source, at: da
         postings=correction_postings(lines),
         source=source,
         state=MeterState(read_back="9"),
+        usages=((following, 500_000), (former, -500_000)),
         recorded_at=at,
     )

@@ -81,8 +81,8 @@ class Site:
             if isinstance(fact, UsageDebited):
                 totals[fact.account] = totals.get(fact.account, 0) + fact.usage_milliwh
             elif isinstance(fact, OccupancyCorrected):
-                totals[fact.former] -= fact.moved_milliwh
-                totals[fact.account] = totals.get(fact.account, 0) + fact.moved_milliwh
+                for account, change in fact.usages:
+                    totals[account] = totals.get(account, 0) + change
         return totals
 
     def hold(self) -> int:
