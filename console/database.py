@@ -15,6 +15,7 @@ from migrations import apply
 ROLE_PASSWORDS = {
     "wattledger_writer": "WATTLEDGER_WRITER_PASSWORD",
     "wattledger_control": "WATTLEDGER_CONTROL_PASSWORD",
+    "wattledger_calendar": "WATTLEDGER_CALENDAR_PASSWORD",
     "wattledger_projector": "WATTLEDGER_PROJECTOR_PASSWORD",
     "wattledger_sealer": "WATTLEDGER_SEALER_PASSWORD",
     "wattledger_finance": "WATTLEDGER_FINANCE_PASSWORD",

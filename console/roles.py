@@ -20,10 +20,11 @@ PRICE = Role(name="price", database_role="wattledger_writer", uses_kafka=True)
 PROJECT = Role(name="project", database_role="wattledger_projector")
 CONTROL = Role(name="control", database_role="wattledger_control", signs_orders=True)
 SEAL = Role(name="seal", database_role="wattledger_sealer", signs_seals=True)
+CALENDAR = Role(name="calendar", database_role="wattledger_calendar", uses_kafka=True)
 SERVE = Role(name="serve", database_role="wattledger_api")
 SIMULATE = Role(name="simulate", serves_health=False)
 COLLECT = Role(name="collect", uses_kafka=True, verifies_orders=True)
 
-SERVER_ROLES = (PRICE, PROJECT, CONTROL, SEAL, SERVE)
+SERVER_ROLES = (PRICE, PROJECT, CONTROL, CALENDAR, SEAL, SERVE)
 EDGE_ROLES = (SIMULATE, COLLECT)
 ROLES = {role.name: role for role in (*SERVER_ROLES, *EDGE_ROLES)}

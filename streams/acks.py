@@ -36,7 +36,7 @@ class AckSender:
     async def run(self) -> None:
         """Send until cancelled; a broker that is away costs nothing but time."""
         while True:
-            producer = new_producer(self._settings)
+            producer = new_producer(bootstrap=self._settings.bootstrap, is_idempotent=self._settings.is_idempotent)
             try:
                 await producer.start()
                 while True:
@@ -68,12 +68,12 @@ async def send_all(producer: AIOKafkaProducer, topic: str, messages: Sequence[tu
     await asyncio.gather(*sent)
 
 
-def new_producer(settings: Settings) -> AIOKafkaProducer:
+def new_producer(*, bootstrap: str, is_idempotent: bool) -> AIOKafkaProducer:
     """Return a producer that counts a message as sent only when every in-sync copy has it."""
     return AIOKafkaProducer(
-        bootstrap_servers=settings.bootstrap,
+        bootstrap_servers=bootstrap,
         acks="all",
-        enable_idempotence=settings.is_idempotent,
+        enable_idempotence=is_idempotent,
         linger_ms=0,
         request_timeout_ms=10_000,
     )

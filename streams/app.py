@@ -206,6 +206,8 @@ class Worker:
         metrics.READINGS.inc(draft.readings)
         metrics.DEBITS.inc(draft.debits)
         metrics.CORRECTIONS.inc(draft.corrections)
+        metrics.TIME_CHARGES.inc(draft.time_charges)
+        metrics.TICKS.inc(sum(progress.applied for progress in draft.ticks.values()))
         for reason, count in draft.holds.items():
             metrics.HOLDS.labels(reason).inc(count)
         for stray in draft.strays:

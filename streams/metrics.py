@@ -5,6 +5,8 @@ from prometheus_client import Counter, Gauge, Histogram
 READINGS = Counter("wattledger_readings_priced_total", "Readings taken from sweeps, whatever became of them")
 DEBITS = Counter("wattledger_debits_total", "Debits appended to the ledger")
 CORRECTIONS = Counter("wattledger_corrections_total", "Corrections of billed intervals appended to the ledger")
+TICKS = Counter("wattledger_ticks_applied_total", "Ticks of the calendar applied, repeats included")
+TIME_CHARGES = Counter("wattledger_time_charges_total", "Days charged and billing periods closed, in events")
 HOLDS = Counter("wattledger_readings_held_total", "Held readings recorded", ["reason"])
 STRAYS = Counter("wattledger_stray_readings_total", "Readings of unknown or crossed meters", ["reason"])
 DEAD_LETTERS = Counter("wattledger_dead_letters_total", "Messages that could not be applied", ["topic", "reason"])

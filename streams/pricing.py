@@ -1,4 +1,7 @@
-"""What messages of `meter-readings` mean: sweeps become debits and held readings, the rest is kept with a reason."""
+"""What messages of `meter-readings` mean: sweeps become debits and held readings, ticks charge what time brings.
+
+What cannot be applied is kept with a reason.
+"""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -11,20 +14,32 @@ from psycopg import Connection
 
 from ledger import wire
 from ledger.domain.billed import BilledHistory
-from ledger.domain.event import Event
+from ledger.domain.event import Event, Fact
 from ledger.domain.intervals import HistoryNeeded
-from ledger.domain.meter import ReadingHeld, Source, UsageCorrected, UsageDebited, state_of
+from ledger.domain.meter import (
+    BillingPeriodClosed,
+    ReadingHeld,
+    Source,
+    TimeChargeDebited,
+    UsageCorrected,
+    UsageDebited,
+    state_of,
+)
 from ledger.domain.metering import Draft, Metering, take_interval, take_register
 from ledger.domain.settling import is_settled, settle
 from ledger.domain.snapshot import PricingSnapshot
 from ledger.domain.supply import Supply
 from ledger.domain.supply_life import ConcentratorChanged
+from ledger.domain.ticking import take_tick
 from ledger.store import applied, strays
 from ledger.store.applied import DeadLetter, Partition, StrayReading, SweepProgress
+from ledger.store.catching_up import catch_up
 from ledger.store.gate import Gate
-from ledger.store.log import head_of, newest_of, read_control_log
+from ledger.store.log import newest_of
 from ledger.store.mapper import stored
 from ledger.store.meter_history import read_history
+from ledger.store.ticked import TickProgress, move_ticks
+from streams import ticks
 from streams.applier import Stale
 from streams.message import Message
 from streams.pipeline import Unlanded
@@ -40,6 +55,7 @@ class PricingDraft:
     priced_at: int = 0  # the control change up to which supply points and tariffs were known
     meterings: dict[str, tuple[Partition, Metering]] = field(default_factory=dict)
     sweeps: dict[SweepKey, tuple[Partition, SweepProgress]] = field(default_factory=dict)
+    ticks: dict[str, TickProgress] = field(default_factory=dict)
     dead_letters: list[DeadLetter] = field(default_factory=list)
     strays: list[StrayReading] = field(default_factory=list)
     history: dict[UUID, BilledHistory] = field(default_factory=dict)
@@ -75,6 +91,11 @@ class PricingDraft:
         return sum(isinstance(event.fact, UsageCorrected) for event in self.domain.events)
 
     @property
+    def time_charges(self) -> int:
+        """How many of the events charge what time brings."""
+        return sum(isinstance(event.fact, TimeChargeDebited | BillingPeriodClosed) for event in self.domain.events)
+
+    @property
     def holds(self) -> dict[str, int]:
         """How many of the events hold a reading, by reason."""
         reasons: dict[str, int] = {}
@@ -96,14 +117,18 @@ class PricingDrafter:
 
     def prepare(self, connection: Connection[Any], messages: Sequence[Message]) -> PricingDraft:
         """Price a batch against the snapshot and the streams as this worker knows them."""
-        self._catch_up(connection)
+        catch_up(connection, self._snapshot, each=self._forget_moved)
         draft = PricingDraft(Draft(self._snapshot, self._clock()), self._snapshot.position)
-        sweeps = [(message, sweep) for message in messages if (sweep := _sweep_of(message, draft)) is not None]
-        self._load(connection, sweeps)
-        self._take_strays(connection, draft, sweeps)
-        for message, sweep in sweeps:
-            if self._is_next(draft, message, sweep):
-                self._take(connection, draft, message, sweep)
+        decoded = [(message, body) for message in messages if (body := self._decoded(message, draft)) is not None]
+        self._load(connection, decoded)
+        self._take_strays(
+            connection, draft, [(message, body) for message, body in decoded if isinstance(body, wire.Sweep)]
+        )
+        for message, body in decoded:
+            if isinstance(body, wire.Tick):
+                self._take_tick(connection, draft, message, body)
+            elif self._is_next(draft, message, body):
+                self._take(connection, draft, message, body)
         draft.stored = [stored(event) for event in draft.domain.events]
         return draft
 
@@ -123,6 +148,7 @@ class PricingDrafter:
                 if metering.is_seen_dirty
             ],
         )
+        move_ticks(gate.cursor, draft.ticks)
         applied.keep_dead_letters(gate.cursor, draft.dead_letters)
         applied.keep_strays(gate.cursor, draft.strays)
 
@@ -144,34 +170,27 @@ class PricingDrafter:
             self._meterings.pop(partition, None)
             self._sweeps.pop(partition, None)
 
-    def _forget_supply(self, code: str) -> None:
-        """Drop a supply point's state: another owner may have written to its stream since."""
-        for meterings in self._meterings.values():
-            meterings.pop(code, None)
+    def _forget_moved(self, fact: Fact) -> None:
+        """Drop the state of a supply point that changed its owner: another may have written to its stream since."""
+        if isinstance(fact, ConcentratorChanged):
+            for meterings in self._meterings.values():
+                meterings.pop(fact.supply, None)
 
-    def _catch_up(self, connection: Connection[Any]) -> None:
-        """Bring the snapshot to the newest control change."""
-        head, control_head = head_of(connection)
-        while self._snapshot.position < control_head:
-            page = read_control_log(connection, after=self._snapshot.position, upto=head, limit=5_000)
-            for entry in page:
-                self._snapshot.apply(entry.fact)
-                if isinstance(entry.fact, ConcentratorChanged):
-                    self._forget_supply(entry.fact.supply)
-            self._snapshot.position = page[-1].position if page else head
-
-    def _load(self, connection: Connection[Any], sweeps: Sequence[tuple[Message, wire.Sweep]]) -> None:
+    def _load(self, connection: Connection[Any], decoded: Sequence[tuple[Message, wire.Sweep | wire.Tick]]) -> None:
         """Read the progress and the meter streams that are not remembered yet, all in one go."""
         keys: dict[SweepKey, Partition] = {}
         supplies: dict[str, Partition] = {}
-        for message, sweep in sweeps:
-            key = (sweep.collector, sweep.concentrator)
-            if key not in self._sweeps.get(message.partition, {}):
-                keys[key] = message.partition
+        for message, body in decoded:
             known = self._meterings.get(message.partition, {})
-            for reading in sweep.readings:
-                supply = self._snapshot.supply_of_meter(_meter_of(reading))
-                if supply is not None and supply.concentrator == sweep.concentrator and supply.code not in known:
+            if isinstance(body, wire.Sweep):
+                key = (body.collector, body.concentrator)
+                if key not in self._sweeps.get(message.partition, {}):
+                    keys[key] = message.partition
+                met = [self._snapshot.supply_of_meter(_meter_of(reading)) for reading in body.readings]
+            else:
+                met = list(ticks.timed_supplies(self._snapshot, body.concentrator))
+            for supply in met:
+                if supply is not None and supply.concentrator == body.concentrator and supply.code not in known:
                     supplies[supply.code] = message.partition
         if keys:
             for key, progress in applied.sweep_progress(connection, keys).items():
@@ -221,6 +240,37 @@ class PricingDrafter:
             if supply is not None and _stray(supply, supply.concentrator, stray.reading) is None:
                 metering = self._drafted(draft, owners[stray.meter], supply.code)
                 self._take_reading(connection, draft, metering, supply, stray.reading, stray.source)
+
+    def _decoded(self, message: Message, draft: PricingDraft) -> wire.Sweep | wire.Tick | None:
+        """Decode a message; what is not in its right place, or a tick before its time, is kept as a dead letter."""
+        try:
+            decoded = wire.decode_meter_message(message.value or b"")
+            if message.key != decoded.concentrator.encode():
+                raise wire.WireError(
+                    "wrong-key", f"the message's key is {message.key!r}, its concentrator {decoded.concentrator!r}"
+                )
+            if isinstance(decoded, wire.Tick):
+                refused = ticks.refusal(self._snapshot, decoded, published_at=message.published_at)
+                if refused is not None:
+                    raise refused
+        except wire.WireError as error:
+            draft.dead_letters.append(
+                DeadLetter(message.partition, message.offset, error.reason, error.detail, message.key, message.value)
+            )
+            return None
+        return decoded
+
+    def _take_tick(self, connection: Connection[Any], draft: PricingDraft, message: Message, tick: wire.Tick) -> None:
+        """Charge the concentrator's supply points all that is due up to the tick's date."""
+        source = ticks.source_of(message, tick)
+        for supply in ticks.timed_supplies(self._snapshot, tick.concentrator):
+            metering = self._drafted(draft, message.partition, supply.code)
+            if not is_settled(metering, supply):
+                self._settle(connection, draft, metering, supply, source)
+            take_tick(draft.domain, metering, supply, through=tick.local_date, source=source)
+        progress = draft.ticks.setdefault(tick.concentrator, TickProgress(tick.local_date))
+        progress.local_date = max(progress.local_date, tick.local_date)
+        progress.applied += 1
 
     def _take(self, connection: Connection[Any], draft: PricingDraft, message: Message, sweep: wire.Sweep) -> None:
         source = Source(
@@ -314,22 +364,6 @@ class PricingDrafter:
         if supply not in draft.meterings:
             draft.meterings[supply] = (partition, self._meterings[partition][supply].copy())
         return draft.meterings[supply][1]
-
-
-def _sweep_of(message: Message, draft: PricingDraft) -> wire.Sweep | None:
-    """Decode a message; what is not a sweep in its right place is kept as a dead letter, a tick is nothing yet."""
-    try:
-        decoded = wire.decode_meter_message(message.value or b"")
-        if message.key != decoded.concentrator.encode():
-            raise wire.WireError(
-                "wrong-key", f"the message's key is {message.key!r}, its concentrator {decoded.concentrator!r}"
-            )
-    except wire.WireError as error:
-        draft.dead_letters.append(
-            DeadLetter(message.partition, message.offset, error.reason, error.detail, message.key, message.value)
-        )
-        return None
-    return decoded if isinstance(decoded, wire.Sweep) else None
 
 
 def _stray(supply: Supply | None, concentrator: str, reading: wire.Reading) -> str | None:

@@ -40,7 +40,7 @@ class OrderPublisher:
     async def _in_office(self) -> None:
         connection = await asyncio.to_thread(connected_for_office, self._settings.database_url, name="publish")
         listener: Connection[Any] | None = None
-        producer = new_producer(self._settings)
+        producer = new_producer(bootstrap=self._settings.bootstrap, is_idempotent=self._settings.is_idempotent)
         try:
             if not await asyncio.to_thread(outbox.take_office, connection):
                 return

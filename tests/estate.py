@@ -52,6 +52,7 @@ def build_estate(
     opened_at: datetime = LONG_AGO,
     warning_balance_micros: int = 5_000_000,
     max_power_w: int = 100_000_000,
+    tariff_text: str = FLAT_TARIFF,
 ) -> Estate:
     """Set up an estate whose supply points are occupied since `opened_at`, registers at OPENING_MILLIWH."""
     now = datetime.now(UTC)
@@ -64,7 +65,7 @@ def build_estate(
         effective_from=opened_at,
         now=now,
     )
-    publish_tariff(ledger, text=FLAT_TARIFF, effective_from=opened_at - timedelta(days=1), note="test", now=now)
+    publish_tariff(ledger, text=tariff_text, effective_from=opened_at - timedelta(days=1), note="test", now=now)
     for concentrator in estate.concentrators:
         for number in range(1, meters_each + 1):
             supply = f"{concentrator}-{number}"

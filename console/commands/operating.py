@@ -86,6 +86,7 @@ def add_supply(  # noqa: PLR0913, PLR0917 - each is an option of the command
     account_class: Annotated[
         str, typer.Option("--class", metavar="CLASS", help="At the tariff's prices for this account class.")
     ] = "",
+    contracted_kw: Annotated[str, typer.Option(metavar="KW", help="Its contracted power, if any.")] = "0",
     since: _From = "",
 ) -> None:
     """Register a supply point, install its meter, let an account occupy it, and assign a tariff.
@@ -95,6 +96,7 @@ def add_supply(  # noqa: PLR0913, PLR0917 - each is an option of the command
     """
     from console.connection import opened_ledger
     from console.installing import meter_facts
+    from ledger.rating.bill import watts_from_text
     from ledger.usecases.equip import SupplyPoint, equip
     from ledger.values.energy import milliwh_from_text
     from ledger.values.instants import parse_instant
@@ -108,6 +110,7 @@ def add_supply(  # noqa: PLR0913, PLR0917 - each is an option of the command
         currency=currency,
         tariff=tariff,
         account_class=account_class,
+        contracted_w=watts_from_text(contracted_kw),
         opening_milliwh=milliwh_from_text(opening_kwh),
         since=parse_instant(since) if since else None,
     )

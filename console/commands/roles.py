@@ -6,8 +6,8 @@ import typer
 
 
 def register(app: typer.Typer) -> None:
-    """Add `price`, `project`, `control`, `seal` and `serve`."""
-    for command in (price, project, control, seal, serve):
+    """Add `price`, `project`, `control`, `calendar`, `seal` and `serve`."""
+    for command in (price, project, control, calendar, seal, serve):
         app.command(rich_help_panel="Server roles")(command)
 
 
@@ -45,6 +45,13 @@ def seal() -> None:
     kafka://host:port/topic or https://host/path), WATTLEDGER_SEAL_EVERY_S (2).
     """
     from console.sealing import main
+
+    raise typer.Exit(main(os.environ))
+
+
+def calendar() -> None:
+    """Announce each local date that has ended, so that standing charges fall due."""
+    from streams.calendar import main
 
     raise typer.Exit(main(os.environ))
 

@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from console.errors import ConsoleError
 from console.installing import meter_facts
+from ledger.rating.bill import watts_from_text
 from ledger.usecases.codes import checked_code
 from ledger.usecases.equip import SupplyPoint
 from ledger.values.energy import milliwh_from_text
@@ -28,6 +29,7 @@ _OPTIONAL = {
     "max_power_w": "20000",
     "ct": "1",
     "class": "",
+    "contracted_kw": "0",
     "since": "",
     "collector": "edge-1",
     "host": "",
@@ -117,6 +119,7 @@ class _Row:
             self._tell(f"ct {self._text('ct')!r}: only meters without current transformers (1) can be set up here")
         meter = self._checked(lambda: meter_facts(serial=serial, profile=profile, max_power_w=max_power_w))
         opening_milliwh = self._checked(lambda: milliwh_from_text(self._text("opening_kwh")))
+        contracted_w = self._checked(lambda: watts_from_text(self._text("contracted_kw"))) or 0
         since = self._checked(self._since)
         codes = {name: self._code(name) for name in ("supply", "site", "concentrator", "account", "tariff")}
         unit, port = self._number("unit", 1, 247), self._number("port", 1, 65_535)
@@ -130,6 +133,7 @@ class _Row:
             building=self._text("building"),
             room=self._text("room"),
             account_class=self._text("class"),
+            contracted_w=contracted_w,
             since=since,
         )
         return EstateRow(

@@ -70,12 +70,17 @@ def assign(
     effective_from: datetime,
     now: datetime,
     account_class: str = "",
+    contracted_w: int = 0,
 ) -> Iterator[Assigned]:
     """Assign the tariff to each supply point that is not priced by it at that instant already, and tell of each."""
     for supply in supplies:
         state: Supply | None = ledger.folded(supply_stream(supply), supply_stream_of.evolve, None)[0]
         terms = None if state is None else state.terms_at(effective_from)
-        if terms is not None and (terms.tariff, terms.account_class) == (tariff, account_class):
+        if terms is not None and (terms.tariff, terms.account_class, terms.contracted_w) == (
+            tariff,
+            account_class,
+            contracted_w,
+        ):
             yield Assigned(supply, "has it already")
         else:
             wanted = TermsAssigned(
@@ -83,6 +88,7 @@ def assign(
                 tariff=tariff,
                 effective_from=effective_from,
                 account_class=account_class,
+                contracted_w=contracted_w,
                 recorded_at=now,
             )
             yield _assigned(ledger, wanted)
@@ -96,6 +102,7 @@ def _assigned(ledger: Ledger, wanted: TermsAssigned) -> Assigned:
             tariff=wanted.tariff,
             effective_from=wanted.effective_from,
             account_class=wanted.account_class,
+            contracted_w=wanted.contracted_w,
             now=wanted.recorded_at,
         )
     except LedgerError as error:

@@ -11,33 +11,20 @@ from itertools import groupby
 from typing import NamedTuple
 from uuid import UUID
 
+from ledger.domain.billed_time import BilledTime, add_lines
+from ledger.domain.billed_time import Item as Item
+from ledger.domain.billed_time import Part as Part
+from ledger.domain.billed_time import Underivable as Underivable
+from ledger.domain.closing import closed_again
 from ledger.domain.event import Fact
-from ledger.domain.meter import MeterState, UsageCorrected, UsageDebited
+from ledger.domain.meter import BillingPeriodClosed, MeterState, TimeChargeDebited, UsageCorrected, UsageDebited
 from ledger.domain.meter_life import OccupancyCorrected
 from ledger.domain.occupancy import Share, shares
 from ledger.domain.snapshot import Price
 from ledger.domain.spans import span_of, versions_between
-from ledger.rating.lines import FRESH, Atom, Counters
+from ledger.rating.lines import FRESH, Atom, Counters, Rated
 from ledger.rating.quantities import Quantities, cut_by_energy, less, more, segment_span, unknown_periods
 from ledger.rating.rate import CompiledTariff, rate
-from ledger.values.errors import LedgerError
-
-
-class Underivable(LedgerError):
-    """What was billed does not come out again: the prices of that time are not those of today."""
-
-
-class Item(NamedTuple):
-    """What amounts are summed by when debits are rated again."""
-
-    account: str
-    period: str
-    component: str
-    tariff: str
-    version: int
-    tax: bool
-    allowance: bool
-    at_payment: bool = False
 
 
 class Figure(NamedTuple):
@@ -58,14 +45,6 @@ class Figure(NamedTuple):
             return Figure(energy_milliwh, self.quality), Figure(rest_milliwh, self.quality, whole)
         head = cut_by_energy(whole, energy_milliwh, self.energy_milliwh)
         return Figure(energy_milliwh, self.quality, head), Figure(rest_milliwh, self.quality, less(whole, head))
-
-
-class Part(NamedTuple):
-    """From an instant on, a span belongs to an occupancy, and its account pays."""
-
-    starts: datetime
-    occupancy: int
-    account: str
 
 
 class Step(NamedTuple):
@@ -125,6 +104,28 @@ class BilledSpan:
         """Who pays for it, or for its beginning."""
         return self.parts[0].account
 
+    def rated(
+        self, prices: Sequence[Price], before: Mapping[int, Counters]
+    ) -> tuple[dict[Item, int], Mapping[int, Counters]]:
+        """Rate it by the tariffs that were in force; the amounts are told apart by occupant and billing period."""
+        amounts: dict[Item, int] = {}
+        after = dict(before)
+        steps = self.steps(prices)
+        for part, tariff, period, atoms in steps:
+            rated = rate(tariff, after.get(part.occupancy, FRESH), atoms)
+            after[part.occupancy] = rated.counters
+            add_lines(amounts, part.account, period, rated.lines)
+        for part, _, period, _ in steps:
+            if period in after[part.occupancy].closed:
+                again = closed_again(prices, Rated([], after[part.occupancy]), {period})
+                after[part.occupancy] = again.counters
+                add_lines(amounts, part.account, period, again.lines)
+        return amounts, after
+
+
+# What stands in a history: a reading's usage, or what time charged.
+Billed = BilledSpan | BilledTime
+
 
 @dataclass(slots=True)
 class BilledHistory:
@@ -140,7 +141,7 @@ class BilledHistory:
     occupancy: int = 0
     # A register's debits from the first that reaches beyond this instant, where the history begins in the middle.
     beyond: datetime | None = None
-    spans: list[BilledSpan] = field(default_factory=list)
+    spans: list[Billed] = field(default_factory=list)
     _numbers: dict[UUID, int] = field(default_factory=dict)
     # Spans rated so far, and those among them whose figure was replaced since.
     _known: int = 0
@@ -156,6 +157,8 @@ class BilledHistory:
         self.occupancy = getattr(fact, "state", MeterState()).occupancy
         if isinstance(fact, UsageDebited):
             self._take_debit(version, fact)
+        elif isinstance(fact, TimeChargeDebited | BillingPeriodClosed):
+            self.spans.append(BilledTime.of(version, fact))
         elif isinstance(fact, UsageCorrected) and fact.debit_version >= self.first_version:
             figure = Figure(fact.usage_milliwh, fact.quality, fact.quantities)
             self.replace(self._numbers[fact.reading], figure)
@@ -167,8 +170,8 @@ class BilledHistory:
         """Take in a debit; several that bill one reading, because occupancies cut it, are one span."""
         part = Part(fact.started_at, fact.occupancy, fact.account)
         number = self._numbers.get(fact.reading)
-        if number is not None and fact.occupancy > self.spans[number].parts[-1].occupancy:
-            span = self.spans[number]
+        if number is not None and fact.occupancy > self.usage(number).parts[-1].occupancy:
+            span = self.usage(number)
             span.end, span.parts = fact.ended_at, (*span.parts, part)
             quantities = more(span.figure.quantities, fact.quantities)
             span.figures = [Figure(span.figure.energy_milliwh + fact.usage_milliwh, fact.quality, quantities)]
@@ -189,14 +192,15 @@ class BilledHistory:
         )
 
     def first_beyond(self, instant: datetime) -> int | None:
-        """Return the number of the first span in the stream that reaches beyond an instant; None where none does."""
-        return next((number for number, span in enumerate(self.spans) if span.end > instant), None)
+        """Return the number of the first usage in the stream that reaches beyond an instant; None where none does."""
+        spans = enumerate(self.spans)
+        return next((number for number, span in spans if isinstance(span, BilledSpan) and span.end > instant), None)
 
     def usage_from(self, first: int) -> dict[str, int]:
         """Return the energy that each account has of the spans from this number on."""
         totals: dict[str, int] = {}
         for span in self.spans[first:]:
-            for share in span.shares():
+            for share in span.shares() if isinstance(span, BilledSpan) else ():
                 account = span.parts[share.occupancy].account
                 totals[account] = totals.get(account, 0) + share.energy_milliwh
         return totals
@@ -210,7 +214,10 @@ class BilledHistory:
         number = 0
         while number < len(self.spans):
             span = self.spans[number]
-            if span.end > part.starts and span.parts[-1].occupancy < part.occupancy:
+            if isinstance(span, BilledTime):
+                if span.rebook(part):
+                    self._mark(number)
+            elif span.end > part.starts and span.parts[-1].occupancy < part.occupancy:
                 if span.start < part.starts and cut_milliwh is not None and span.opening_milliwh is not None:
                     self._cut(number, part.starts, cut_milliwh)
                     continue
@@ -221,7 +228,7 @@ class BilledHistory:
 
     def _cut(self, number: int, instant: datetime, cut_milliwh: int) -> None:
         """Make two spans of one whose register was read in its midst; of one half without usage, nothing is left."""
-        span = self.spans[number]
+        span = self.usage(number)
         self._known = min(self._known, number)
         span._steps = None
         if not cut_milliwh:
@@ -243,7 +250,7 @@ class BilledHistory:
         )
         span.end, span.figures = instant, [head]
         self.spans.insert(number + 1, rest)
-        self._numbers = {row.reading: index for index, row in enumerate(self.spans)}
+        self._numbers = {row.reading: index for index, row in enumerate(self.spans) if isinstance(row, BilledSpan)}
 
     def knows(self, reading: UUID) -> bool:
         """Tell whether all is here that there is to know of a reading."""
@@ -253,13 +260,20 @@ class BilledHistory:
         """Tell whether all is here that was billed of a time beyond an instant."""
         return self.first_version == 1 or (self.beyond is not None and self.beyond <= instant)
 
+    def usage(self, number: int) -> BilledSpan:
+        """Return the usage with this number; what time charged has none that anybody could ask for."""
+        span = self.spans[number]
+        if isinstance(span, BilledTime):
+            raise AssertionError(f"event {span.version} of the stream is no usage, it cannot be corrected")
+        return span
+
     def find(self, reading: UUID) -> int | None:
         """Return the number of the span that a reading was billed as."""
         return self._numbers.get(reading)
 
     def replace(self, number: int, figure: Figure) -> None:
         """Put another figure in force; what follows from it is worked out when it is asked for."""
-        self.spans[number].figures.append(figure)
+        self.usage(number).figures.append(figure)
         self._mark(number)
 
     def _mark(self, number: int) -> None:
@@ -275,7 +289,7 @@ class BilledHistory:
         self.rerate(prices)
         return self.counters_before(len(self.spans))
 
-    def rerate(self, prices: Sequence[Price]) -> list[tuple[BilledSpan, Mapping[Item, int]]]:
+    def rerate(self, prices: Sequence[Price]) -> list[tuple[Billed, Mapping[Item, int]]]:
         """Rate again what a new figure touches; return the spans rated with what they came to before.
 
         Spans that meet the counters that they met before are passed over. Raises Underivable where no tariff is in
@@ -283,11 +297,11 @@ class BilledHistory:
         """
         number, last = min(self._replaced, default=self._known), max(self._replaced, default=0)
         counters = self.counters_before(number)
-        done: list[tuple[BilledSpan, Mapping[Item, int]]] = []
+        done: list[tuple[Billed, Mapping[Item, int]]] = []
         while number < len(self.spans):
             span = self.spans[number]
             earlier = span.amounts, span.after
-            span.amounts, span.after = _rated(prices, counters, span)
+            span.amounts, span.after = span.rated(prices, counters)
             done.append((span, earlier[0]))
             number += 1
             if last < number < self._known and span.after == earlier[1]:
@@ -296,30 +310,6 @@ class BilledHistory:
         self._known = number
         self._replaced.clear()
         return done
-
-
-def _rated(
-    prices: Sequence[Price], before: Mapping[int, Counters], span: BilledSpan
-) -> tuple[dict[Item, int], Mapping[int, Counters]]:
-    """Rate a span by the tariffs that were in force; the amounts are told apart by occupant and billing period."""
-    amounts: dict[Item, int] = {}
-    after = dict(before)
-    for part, tariff, period, atoms in span.steps(prices):
-        rated = rate(tariff, after.get(part.occupancy, FRESH), atoms)
-        after[part.occupancy] = rated.counters
-        for line in rated.lines:
-            item = Item(
-                part.account,
-                period,
-                line.component,
-                line.tariff,
-                line.version,
-                line.tax,
-                line.allowance,
-                line.at_payment,
-            )
-            amounts[item] = amounts.get(item, 0) + line.amount_micros
-    return amounts, after
 
 
 def _steps(prices: Sequence[Price], span: BilledSpan) -> list[Step]:

@@ -25,7 +25,7 @@ from ledger.domain.account_facts import (
     WrittenOff,
 )
 from ledger.domain.event import Fact, Posting
-from ledger.domain.meter import UsageCorrected, UsageDebited
+from ledger.domain.meter import BillingPeriodClosed, TimeChargeDebited, UsageCorrected, UsageDebited
 from ledger.domain.meter_life import OccupancyCorrected
 from ledger.domain.postings import balanced, correction_postings, debit_postings, top_up_postings
 from ledger.domain.receipt import ClearingSettled, ReceiptKept
@@ -38,7 +38,7 @@ def booked(fact: F) -> F:
     return msgspec.structs.replace(fact, postings=BOOKS[fact.topic](fact))
 
 
-def _debited(fact: UsageDebited) -> list[Posting]:
+def _debited(fact: UsageDebited | TimeChargeDebited | BillingPeriodClosed) -> list[Posting]:
     return debit_postings(account=fact.account, lines=fact.lines)
 
 
@@ -157,6 +157,8 @@ def _advance_taxes(taxes: list[AdvanceTax]) -> list[Posting]:
 
 BOOKS: dict[str, Callable[[Any], list[Posting]]] = {
     UsageDebited.topic: _debited,
+    TimeChargeDebited.topic: _debited,
+    BillingPeriodClosed.topic: _debited,
     UsageCorrected.topic: _corrected,
     OccupancyCorrected.topic: _corrected,
     AccountCredited.topic: _credited,

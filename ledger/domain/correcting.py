@@ -11,7 +11,7 @@ from datetime import datetime
 from uuid import UUID
 
 from ledger.domain import intervals, occupancy, registers
-from ledger.domain.billed import BilledHistory, BilledSpan, Figure, Item, Underivable
+from ledger.domain.billed import Billed, BilledHistory, BilledSpan, Figure, Item, Underivable
 from ledger.domain.judging import Bad
 from ledger.domain.meter import Difference, MeterState, Source, UsageCorrected
 from ledger.domain.postings import correction_postings
@@ -60,13 +60,13 @@ def judged(
     """Judge an interval that overlaps what is billed, or says that it replaces something."""
     number = history.find(identity)
     told = figure_of(reading, prices)
-    if number is not None and told in history.spans[number].figures:
+    if number is not None and told in history.usage(number).figures:
         return Superseded()
     if reading.supersedes not in (None, identity):
         return _of_another_span(history, reading)
     if number is None:
         return intervals.contradiction(None, reading)
-    figure = history.spans[number].figure
+    figure = history.usage(number).figure
     if reading.supersedes is not None and _RANKS[reading.quality] > _RANKS.get(figure.quality, 0):
         return Correction(number)
     if figure.says_the_same(told):
@@ -80,7 +80,7 @@ def _of_another_span(history: BilledHistory, reading: IntervalReading) -> Bad:
     if number is None:
         detail = f"it supersedes reading {reading.supersedes}, which was never billed here"
     else:
-        span = history.spans[number]
+        span = history.usage(number)
         detail = (
             f"it supersedes reading {reading.supersedes}, which is of {span.start.isoformat()} to"
             f" {span.end.isoformat()}; a correction is of the same meter and span"
@@ -119,7 +119,7 @@ class Correcting:
             return self._underivable(str(error))
         if not occupancy.agrees(self.state, derived):
             return self._underivable("the counters kept are not those that the debits lead to by today's prices")
-        replaced = history.spans[number].figure
+        replaced = history.usage(number).figure
         told = figure_of(self.reading, self.prices)
         history.replace(number, told)
         rated = [] if replaced.says_the_same(told) else history.rerate(self.prices)
@@ -133,9 +133,9 @@ class Correcting:
         history: BilledHistory,
         number: int,
         replaced: Figure,
-        rated: Sequence[tuple[BilledSpan, Mapping[Item, int]]],
+        rated: Sequence[tuple[Billed, Mapping[Item, int]]],
     ) -> UsageCorrected:
-        span, reading = history.spans[number], self.reading
+        span, reading = history.usage(number), self.reading
         lines = differences(rated)
         usages = _usages(span, replaced, reading.import_milliwh)
         return UsageCorrected(
@@ -184,7 +184,7 @@ def _usages(span: BilledSpan, replaced: Figure, now_milliwh: int) -> tuple[tuple
     return tuple(sorted(changes.items()))
 
 
-def differences(rated: Sequence[tuple[BilledSpan, Mapping[Item, int]]]) -> list[Difference]:
+def differences(rated: Sequence[tuple[Billed, Mapping[Item, int]]]) -> list[Difference]:
     """Sum up what debits that were rated again come to, against before; what is equal is left out."""
     reversed_micros: dict[Item, int] = {}
     rerated_micros: dict[Item, int] = {}

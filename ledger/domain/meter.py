@@ -4,6 +4,7 @@ Written only by the owner of the concentrator's partition. The newest event of a
 needs to load, however long the history (design §3); folding from the first must give the same (I6).
 """
 
+from datetime import date
 from typing import Literal
 from uuid import UUID
 
@@ -31,14 +32,18 @@ HoldReason = Literal[
 ]
 
 
-class Source(msgspec.Struct, frozen=True, gc=False):
-    """The message that a reading came in: where it stands in Kafka and when it was published (broker's time)."""
+class Source(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """The message that something came in: where it stands in Kafka and when it was published (broker's time).
+
+    A sweep has its collector and sequence, a tick of the calendar the local date that had ended.
+    """
 
     partition: int
     message_offset: int
     published_at: Instant
-    collector: str
-    sequence: int
+    collector: str = ""
+    sequence: int = 0
+    local_date: date | None = None
 
 
 class Episode(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -58,7 +63,10 @@ class Episode(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
 
 class Former(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """The counters of an occupancy that is over, for its late usage; `occupancy` is its number from 0."""
+    """The counters of another occupancy than the current one; `occupancy` is its number from 0.
+
+    One that is over, for its late usage, or one that time charged before a reading closed the current one.
+    """
 
     occupancy: int
     counters: Counters
@@ -73,7 +81,8 @@ class MeterState(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     `supply_version` is how far the Supply stream is taken in. `occupancy` is the number, from 0, of the one that owns
     the counters; `former` are the counters of the last few before it. `read_back` is a serial that the meter gave
     which is not its own, empty where there is no such doubt. `registers` are the last good values of the registers
-    beside the total.
+    beside the total. `charged_to` is the last local date whose time charges are posted; later dates without any leave
+    it where it is.
     """
 
     meter: str = ""
@@ -88,6 +97,7 @@ class MeterState(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     former: tuple[Former, ...] = ()
     read_back: str = ""
     registers: Registers | None = None
+    charged_to: date | None = None
 
 
 @fact_type("meter.usage-debited/1")
@@ -205,6 +215,54 @@ class UsageCorrected(Fact, frozen=True, kw_only=True):
     usages: tuple[tuple[str, int], ...] = ()
     replaced_quantities: Quantities | None = None
     quantities: Quantities | None = None
+
+
+@fact_type("meter.time-charge-debited/1")
+class TimeChargeDebited(Fact, frozen=True, kw_only=True):
+    """Whole local days charged to the account that occupied the supply point throughout them (evidence: design I6).
+
+    `first_date` to `last_date`, both included, are of one billing period and one tariff version, by the tariff's own
+    local calendar; mostly they are one date, several where the calendar caught up. `contracted_w` is the contracted
+    power in watts, `occupancy` the number, from 0. The source is the tick that said that the dates had ended.
+    """
+
+    supply: str
+    account: str
+    meter: str = ""
+    first_date: date
+    last_date: date
+    contracted_w: int = 0
+    before: Counters
+    lines: list[Line]
+    amount_micros: int
+    postings: list[Posting]
+    source: Source
+    state: MeterState
+    occupancy: int = 0
+
+
+@fact_type("meter.billing-period-closed/1")
+class BillingPeriodClosed(Fact, frozen=True, kw_only=True):
+    """A billing period came to its end, or its occupancy did: what it was short of its minimums is charged.
+
+    `lived_from` and `lived_until` are the local dates lived in of it, half-open, None where that has no end. Usage of
+    the period that comes later closes it again, within its own debit. `note` says why nothing could be charged.
+    """
+
+    supply: str
+    account: str
+    meter: str = ""
+    period: str
+    lived_from: date | None = None
+    lived_until: date | None = None
+    before: Counters
+    lines: list[Line]
+    amount_micros: int
+    postings: list[Posting]
+    source: Source
+    state: MeterState
+    occupancy: int = 0
+    note: str = ""
 
 
 def state_of(fact: Fact) -> MeterState:

@@ -12,6 +12,7 @@ import msgspec
 
 from ledger.domain import correcting, intervals, moving, occupancy, registers, serials
 from ledger.domain.billed import BilledHistory
+from ledger.domain.closing import closed_again
 from ledger.domain.event import Event, Fact
 from ledger.domain.judging import AWAITED, Bad, frozen_allowance_milliwh, is_counted_in, judged, judging_of
 from ledger.domain.meter import Episode, MeterState, ReadingHeld, Source, UsageDebited
@@ -19,7 +20,7 @@ from ledger.domain.occupancy import Share
 from ledger.domain.postings import debit_postings
 from ledger.domain.registers import Taken
 from ledger.domain.snapshot import PricingSnapshot
-from ledger.domain.spans import needs_between, plain_tariff, rated_plain, rated_span, span_of
+from ledger.domain.spans import needs_between, periods_between, plain_tariff, rated_plain, rated_span, span_of
 from ledger.domain.spell import Spell
 from ledger.domain.supply import MeterInstalled, Supply
 from ledger.rating.lines import FRESH, Rated
@@ -249,7 +250,7 @@ class Taker:
             beside = registers.advanced(state.registers, share.quantities, self.meter.modulus_milliwh)
         before = occupancy.counters_of(state, share.occupancy) or FRESH
         is_late = share.occupancy != state.occupancy
-        known = moving.with_share(state, share.occupancy, rated.counters) if is_late else state
+        known = occupancy.with_share(state, share.occupancy, rated.counters) if is_late else state
         after = msgspec.structs.replace(
             known,
             counters=known.counters if is_late else rated.counters,
@@ -371,9 +372,13 @@ class Taker:
         _, start, end, usage_milliwh, quantities = share
         plain = None if is_part or quantities is not None else plain_tariff(prices, start)
         if plain is not None:
-            return rated_plain(plain, counters, start, end, usage_milliwh)
-        span = span_of(start, end, usage_milliwh, quantities, is_part=is_part)
-        return rated_span(prices, counters, span, supply=self.supply.code)
+            rated: Rated | Bad = rated_plain(plain, counters, start, end, usage_milliwh)
+        else:
+            span = span_of(start, end, usage_milliwh, quantities, is_part=is_part)
+            rated = rated_span(prices, counters, span, supply=self.supply.code)
+        if isinstance(rated, Bad) or not rated.counters.closed:
+            return rated
+        return closed_again(prices, rated, periods_between(prices, rated.counters.closed, start, end))
 
 
 def _installed(supply: Supply) -> Spell:

@@ -9,11 +9,11 @@ from uuid import UUID
 
 import msgspec
 
-from ledger.domain import intervals, occupancy
+from ledger.domain import intervals, occupancy, ticking
 from ledger.domain.billed import BilledHistory
 from ledger.domain.meter import Former, MeterState, Source
 from ledger.domain.meter_life import OccupancyClosed
-from ledger.rating.lines import FRESH, Counters
+from ledger.rating.lines import FRESH
 
 if TYPE_CHECKING:
     from ledger.domain.metering import Taker
@@ -25,6 +25,7 @@ def close_until(taker: "Taker", number: int, source: Source, *, is_apportioned: 
     Their registers are those that the state has come to; `is_apportioned` tells that nobody read them.
     """
     while taker.metering.state.occupancy < number:
+        ticking.close_occupancy(taker, taker.metering.state.occupancy, source)
         closed = taker.metering.state
         next_one = taker.supply.occupancies[closed.occupancy + 1]
         after = occupancy.with_counters(
@@ -62,14 +63,6 @@ def append_closed(
         recorded_at=taker.draft.recorded_at,
     )
     taker.append(fact, after)
-
-
-def with_share(state: MeterState, number: int, counters: Counters) -> MeterState:
-    """Return the state with an occupancy's counters, be it the current one or one whose late usage this is."""
-    if number == state.occupancy:
-        return msgspec.structs.replace(state, counters=counters)
-    known = {**occupancy.kept(state), number: counters}
-    return occupancy.with_counters(state, known, occupancy=state.occupancy, account=state.account)
 
 
 def recall(taker: "Taker", reading: UUID, number: int, billed: BilledHistory | None) -> None:

@@ -35,9 +35,8 @@ def counters_of(state: MeterState, occupancy: int) -> Counters | None:
     """Return an occupancy's counters; None where they are not kept any more."""
     if occupancy == state.occupancy:
         return state.counters
-    if occupancy > state.occupancy:
-        return FRESH
-    return next((row.counters for row in state.former if row.occupancy == occupancy), None)
+    missing = FRESH if occupancy > state.occupancy else None
+    return next((row.counters for row in state.former if row.occupancy == occupancy), missing)
 
 
 def kept(state: MeterState) -> dict[int, Counters]:
@@ -59,15 +58,27 @@ def anew(state: MeterState, derived: Mapping[int, Counters]) -> dict[int, Counte
 
 
 def with_counters(state: MeterState, counters: Mapping[int, Counters], *, occupancy: int, account: str) -> MeterState:
-    """Return the state with an occupancy as the current one, and these counters of it and of the last before it."""
+    """Return the state with an occupancy as the current one, and these counters of it and of others.
+
+    Of those before it the last are kept; of those after it, which only time has charged yet, all.
+    """
     former = [Former(number, counters[number]) for number in sorted(counters) if number < occupancy]
+    coming = [Former(number, counters[number]) for number in sorted(counters) if number > occupancy]
     return msgspec.structs.replace(
         state,
         account=account,
         occupancy=occupancy,
         counters=counters.get(occupancy, FRESH),
-        former=tuple(former[-FORMERS_KEPT:]),
+        former=(*former[-FORMERS_KEPT:], *coming),
     )
+
+
+def with_share(state: MeterState, number: int, counters: Counters) -> MeterState:
+    """Return the state with an occupancy's counters, the current one's or another's whose usage or days these are."""
+    if number == state.occupancy:
+        return msgspec.structs.replace(state, counters=counters)
+    known = {**kept(state), number: counters}
+    return with_counters(state, known, occupancy=state.occupancy, account=state.account)
 
 
 def energy_until(instant: datetime, *, start: datetime, end: datetime, energy_milliwh: int) -> int:

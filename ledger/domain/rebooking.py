@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from ledger.domain import intervals, moving, occupancy
+from ledger.domain import intervals, moving, occupancy, ticking
 from ledger.domain.billed import BilledHistory, BilledSpan, Part, Underivable
 from ledger.domain.correcting import differences
 from ledger.domain.meter import Source
@@ -59,7 +59,7 @@ def rebook(
     if not occupancy.agrees(state, derived):
         raise Underivable("the counters kept are not those that the debits lead to by today's prices")
     first = billed.first_beyond(begins.occupied_from)
-    span = None if first is None else billed.spans[first]
+    span = None if first is None else billed.usage(first)
     cut_milliwh, contradiction = _cut(taker, span, begins, register_milliwh)
     earlier = {} if first is None else billed.counters_before(first)
     used = {} if first is None else billed.usage_from(first)
@@ -91,11 +91,47 @@ def rebook(
     billed.version, billed.occupancy = taker.metering.version, number
     is_apportioned = register_milliwh is None or contradiction is not None
     if is_apportioned:
-        at_milliwh = None if first is None else _register_at(taker, billed.spans[first], begins.occupied_from)
+        at_milliwh = None if first is None else _register_at(taker, billed.usage(first), begins.occupied_from)
     else:
         at_milliwh = register_milliwh
-    moving.append_closed(taker, number - 1, fact.state, source, is_apportioned=is_apportioned, at_milliwh=at_milliwh)
+    ticking.close_occupancy(taker, number - 1, source)
+    state = taker.metering.state
+    moving.append_closed(taker, number - 1, state, source, is_apportioned=is_apportioned, at_milliwh=at_milliwh)
     return contradiction
+
+
+def rebook_time(taker: "Taker", before: Supply, number: int, billed: BilledHistory, source: Source) -> None:
+    """Rebook the local days that were charged beyond an occupancy's end; no usage was billed beyond it.
+
+    The occupancy before is left open: usage of its last days may still come. Raises Underivable.
+    """
+    snapshot, state = taker.draft.snapshot, taker.metering.state
+    begins = taker.supply.occupancies[number]
+    if not occupancy.agrees(state, billed.counters(snapshot.prices_for(before))):
+        raise Underivable("the counters kept are not those that the debits lead to by today's prices")
+    earlier = billed.counters(snapshot.prices_for(before))
+    billed.rebook(Part(begins.occupied_from, number, begins.account), cut_milliwh=None)
+    rated = billed.rerate(snapshot.prices_for(taker.supply))
+    lines = differences(rated)
+    counters = occupancy.anew(state, billed.counters(snapshot.prices_for(taker.supply)))
+    fact = OccupancyCorrected(
+        supply=taker.supply.code,
+        account=begins.account,
+        former=taker.supply.occupancies[number - 1].account,
+        occupancy=number,
+        occupied_from=begins.occupied_from,
+        debit_version=rated[0][0].version if rated else 0,
+        moved_milliwh=0,
+        before=earlier.get(number - 1, FRESH),
+        rerated=len(rated),
+        lines=lines,
+        amount_micros=sum(line.amount_micros for line in lines),
+        postings=correction_postings(lines),
+        source=source,
+        state=occupancy.with_counters(state, counters, occupancy=state.occupancy, account=state.account),
+        recorded_at=taker.draft.recorded_at,
+    )
+    taker.append(fact, fact.state)
 
 
 def _changes(before: Mapping[str, int], after: Mapping[str, int]) -> dict[str, int]:

@@ -102,7 +102,7 @@ def _release_interval(taker: Taker, fact: HoldResolved, billed: BilledHistory | 
     number = billed.find(fact.reading)
     if number is None:
         return "nothing", "part of this interval is billed already, under other bounds"
-    if billed.spans[number].figure.energy_milliwh == reading.import_milliwh:
+    if billed.usage(number).figure.energy_milliwh == reading.import_milliwh:
         return "nothing", "it is billed with this very energy"
     bad = taker.correct(billed, number, reading)
     return ("corrected", "the correction before this event") if bad is None else ("nothing", bad.detail)

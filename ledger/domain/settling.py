@@ -21,6 +21,7 @@ from ledger.domain.metering import Draft, Evidence, Metering, Taker, begin, bill
 from ledger.domain.spell import Spell
 from ledger.domain.supply import MeterInstalled, Registers, Supply, SupplyOccupied
 from ledger.domain.supply_life import HoldResolved, MeterRemoved, MultiplierChanged, SupplyVacated
+from ledger.domain.time_due import is_charged_beyond
 from ledger.values.identity import reading_id
 from ledger.wire import RegisterReading
 
@@ -197,11 +198,28 @@ class _Settling:
         until = self.metering.state.billed_to
         if until is not None and until > begins.occupied_from:
             self._rebook(taker, number, begins, spell)
-        elif self.metering.state.register_milliwh is not None:
+            return
+        self._rebook_time(taker, number, begins)
+        if self.metering.state.register_milliwh is not None:
             self._move_register(taker, number, begins, spell)
         elif spell.meter.measures == "register":
             # No meter is there, so nothing is left to be measured.
             moving.close_until(taker, number, self.source)
+
+    def _rebook_time(self, taker: Taker, number: int, begins: SupplyOccupied) -> None:
+        """Rebook days charged beyond the end of an occupancy, where no usage was billed beyond it."""
+        prices = self.draft.snapshot.prices_of(self.supply)
+        charged_to = self.metering.state.charged_to
+        if not is_charged_beyond(prices, charged_to=charged_to, instant=begins.occupied_from):
+            return
+        billed = rebooking.needed(taker, begins, self.billed)
+        before = replace(self.supply, occupancies=self.supply.occupancies[:number], occupancy_versions=())
+        try:
+            rebooking.rebook_time(taker, before, number, billed, self.source)
+        except Underivable as error:
+            evidence = self._boundary(taker, begins.occupied_from, None)
+            detail = f"days charged beyond the end of an occupancy cannot be rebooked: {error}"
+            taker.append_hold(evidence, Bad("conflicting", detail), self.metering.state)
 
     def _move_register(self, taker: Taker, number: int, begins: SupplyOccupied, spell: Spell) -> None:
         is_read = False

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from ledger.domain import supply as supply_stream_of
 from ledger.domain import tariff as tariff_stream_of
@@ -17,10 +18,11 @@ from ledger.values.identity import meter_stream
 
 
 class Price(NamedTuple):
-    """From an instant on, usage is rated by this version; None where none is in force."""
+    """From an instant on, usage is rated by this version (None where none is in force), for this contracted power."""
 
     starts: datetime
     tariff: CompiledTariff | None
+    contracted_w: int = 0
 
 
 class PricingSnapshot:
@@ -30,6 +32,8 @@ class PricingSnapshot:
         self.position = 0
         self.supplies: dict[str, Supply] = {}
         self._supply_of_meter: dict[str, str] = {}
+        # Codes in the order of their registration; a dict, for a set has none.
+        self._at_concentrator: dict[str, dict[str, None]] = {}
         self._tariffs: dict[str, TariffHistory] = {}
         self._streams: dict[str, UUID] = {}
         self._prices: dict[str, tuple[Supply, tuple[Price, ...]]] = {}
@@ -38,12 +42,37 @@ class PricingSnapshot:
         """Take in one control fact; facts that pricing does not depend on change nothing."""
         if fact.topic.startswith("supply."):
             code: str = getattr(fact, "supply")  # noqa: B009 - every supply fact has it, their base class does not
-            self.supplies[code] = supply_stream_of.evolve(self.supplies.get(code), fact)
+            before = self.supplies.get(code)
+            supply = self.supplies[code] = supply_stream_of.evolve(before, fact)
+            if before is None or before.concentrator != supply.concentrator:
+                self._move(code, before, supply)
             if isinstance(fact, MeterInstalled):
                 self._supply_of_meter[fact.meter] = code
         elif isinstance(fact, tariff_stream_of.TariffPublished):
             self._tariffs[fact.tariff] = tariff_stream_of.evolve(self._tariffs.get(fact.tariff), fact)
             self._prices.clear()
+
+    def _move(self, code: str, before: Supply | None, supply: Supply) -> None:
+        if before is not None:
+            del self._at_concentrator[before.concentrator][code]
+        self._at_concentrator.setdefault(supply.concentrator, {})[code] = None
+
+    @property
+    def concentrators(self) -> list[str]:
+        """The concentrators that supply points are fed through, in the order in which they came."""
+        return [concentrator for concentrator, codes in self._at_concentrator.items() if codes]
+
+    def supplies_at(self, concentrator: str) -> list[Supply]:
+        """Return the supply points that are fed through a concentrator now."""
+        return [self.supplies[code] for code in self._at_concentrator.get(concentrator, ())]
+
+    def zone_of_tariff(self, code: str) -> ZoneInfo | None:
+        """Return a tariff's time zone, which all its versions share; None for one that was never published."""
+        history = self._tariffs.get(code)
+        if history is None:
+            return None
+        newest = history.versions[-1]
+        return compiled(newest.text, newest.version).days.zone
 
     def supply_of_meter(self, serial: str) -> Supply | None:
         """Return the supply point that a meter measures now."""
@@ -84,7 +113,11 @@ class PricingSnapshot:
         if known is not None and known[0] is supply:
             return known[1]
         instants = sorted(set(self.changes_of(supply)))
-        return tuple(Price(instant, self._tariff_for(supply, instant)) for instant in instants)
+        return tuple(self._price(supply, instant) for instant in instants)
+
+    def _price(self, supply: Supply, instant: datetime) -> Price:
+        terms = supply.terms_at(instant)
+        return Price(instant, self._tariff_for(supply, instant), 0 if terms is None else terms.contracted_w)
 
     def _tariff_for(self, supply: Supply, instant: datetime) -> CompiledTariff | None:
         """Return the version in force, its blocks prorated to the occupancy, and to its own life, as it says."""

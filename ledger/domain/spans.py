@@ -1,8 +1,8 @@
 """Rating the usage of a span by the tariff versions in force over it: for live readings and for deriving again."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
 from itertools import groupby
 
 from ledger.domain.judging import Bad
@@ -10,9 +10,10 @@ from ledger.domain.snapshot import Price
 from ledger.rating.lines import Counters, Line, Rated
 from ledger.rating.quantities import NO_QUANTITIES, Quantities, Span, Version, segment_span, told, unknown_periods
 from ledger.rating.rate import CompiledTariff, rate
-from ledger.rating.segment import segment
+from ledger.rating.segment import period_of, segment
 from ledger.rating.usage import interval_demand_w
 
+_MICROSECOND = timedelta(microseconds=1)
 _NOTHING: frozenset[str] = frozenset()
 
 
@@ -32,6 +33,19 @@ def versions_between(prices: Sequence[Price], start: datetime, end: datetime) ->
     last = max(bisect_left(prices, end, key=lambda price: price.starts), first + 1)
     versions = [Version(price.starts, price.tariff) for price in prices[first:last] if price.tariff is not None]
     return versions if len(versions) == last - first else None
+
+
+def periods_between(prices: Sequence[Price], names: Iterable[str], start: datetime, end: datetime) -> set[str]:
+    """Return those of some billing periods that usage of a span lies in."""
+    found: set[str] = set()
+    versions = versions_between(prices, start, end) or []
+    for number, version in enumerate(versions):
+        until = versions[number + 1].starts if number + 1 < len(versions) else end
+        zone = version.tariff.days.zone
+        begins = period_of(max(start, version.starts), zone)
+        ends = max(period_of(until - _MICROSECOND, zone), begins)
+        found |= {name for name in names if begins <= name <= ends}
+    return found
 
 
 def shown_demand_w(prices: Sequence[Price], start: datetime, end: datetime, energy_milliwh: int) -> int | None:

@@ -93,12 +93,16 @@ class SupplyOccupied(Fact, frozen=True, kw_only=True):
 
 @fact_type("supply.terms-assigned/1")
 class TermsAssigned(Fact, frozen=True, kw_only=True):
-    """From `effective_from` the supply point is priced by this tariff, at the prices of an account class if any."""
+    """From `effective_from` the supply point is priced by this tariff, at the prices of an account class if any.
+
+    `contracted_w` is its contracted power, which fixed charges per kilowatt are for.
+    """
 
     supply: str
     tariff: str
     effective_from: Instant
     account_class: str = ""
+    contracted_w: int = 0
 
 
 @dataclass(frozen=True, slots=True)

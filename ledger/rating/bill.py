@@ -10,6 +10,7 @@ from ledger.rating.daily import close_period, rate_day
 from ledger.rating.lines import FRESH, Atom, Counters, Line, Rated
 from ledger.rating.rate import rate
 from ledger.rating.usage import Usage, segment_usage
+from ledger.values.decimals import decimal_from_text
 from ledger.values.errors import InvalidValue
 from ledger.values.instants import in_utc
 
@@ -79,6 +80,11 @@ def watts(contracted_kw: Decimal) -> int:
     if not is_whole or contracted_kw < 0:
         raise InvalidValue(f"contracted power {contracted_kw} kW must be 0 or more, in whole watts; as in 5.5")
     return int(contracted_w)
+
+
+def watts_from_text(contracted_kw: str) -> int:
+    """Return contracted power, a decimal text in kilowatts, in whole watts; raises InvalidValue."""
+    return watts(decimal_from_text(contracted_kw, what="contracted power"))
 
 
 def merged(lines: Iterable[Line], compiled: CompiledTariff) -> list[Line]:

@@ -1,6 +1,6 @@
 """What rating takes in and gives out: atoms of usage, counters, and the explained lines of a debit."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 import msgspec
 
@@ -27,6 +27,7 @@ class Counters(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
     Beyond the billing period: `years`, positions on ladders of annual windows (`component@first day`), `pools`, what
     is left of allowances in micro-units (numerator and denominator), and `tariff`, the version that counted blocks.
+    `closed` are the kept periods that were closed, each with the local days lived in of it (half-open, None: no end).
     """
 
     period: str = ""
@@ -40,6 +41,7 @@ class Counters(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     years: dict[str, int] = {}
     pools: dict[str, tuple[int, int]] = {}
     tariff: str = ""
+    closed: dict[str, tuple[date | None, date | None]] = {}
 
     def turned_to(self, period: str) -> "Counters":
         """Return the counters of another period, with this one kept among the others."""
@@ -63,7 +65,13 @@ class Counters(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
             years=self.years,
             pools=self.pools,
             tariff=self.tariff,
+            closed={name: part for name, part in self.closed.items() if name == period or name in dict(kept)},
         )
+
+    def has_forgotten(self, period: str) -> bool:
+        """Tell whether a period may have been rated so long ago that its exact state is no longer kept."""
+        known = [name for name, _ in self.others]
+        return period != self.period and period not in known and len(known) >= PERIODS_KEPT and period < min(known)
 
 
 FRESH = Counters()

@@ -56,6 +56,7 @@ def rate_plain(compiled: CompiledTariff, counters: Counters, atom: Atom) -> Rate
         climbed.years if compiled.ladders else counters.years,
         counters.pools,
         compiled.identity,
+        counters.closed,
     )
     return Rated(lines, after)
 

@@ -82,6 +82,7 @@ def _with(counters: Counters, *, positions: dict[str, int], years: dict[str, int
         counters.earlier,
         years,
         counters.pools,
+        closed=counters.closed,
     )
 
 

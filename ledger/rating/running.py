@@ -164,6 +164,7 @@ class Running:
             self.years,
             self.pools,
             self.compiled.identity,
+            before.closed,
         )
 
 

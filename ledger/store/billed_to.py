@@ -1,7 +1,7 @@
 """How far supply points are billed, and which of them were written to since a position of the ledger."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -32,12 +32,23 @@ def read_snapshot(connection: Connection[Any]) -> PricingSnapshot:
 
 def billed_to(connection: Connection[Any], *, supplies: Iterable[str]) -> dict[str, datetime]:
     """Return the instant up to which each supply point is billed; those of which nothing is billed are left out."""
+    states = _states(connection, supplies)
+    return {code: state.billed_to for code, state in states.items() if state.billed_to is not None}
+
+
+def charged_to(connection: Connection[Any], *, supplies: Iterable[str]) -> dict[str, date]:
+    """Return the local date up to which each supply point's time charges are posted; without any it is left out."""
+    states = _states(connection, supplies)
+    return {code: state.charged_to for code, state in states.items() if state.charged_to is not None}
+
+
+def _states(connection: Connection[Any], supplies: Iterable[str]) -> dict[str, MeterState]:
     streams = {meter_stream(code): code for code in supplies}
-    found: dict[str, datetime] = {}
+    found: dict[str, MeterState] = {}
     for stream, entry in newest_of(connection, streams=list(streams)).items():
         state: MeterState | None = getattr(entry.fact, "state", None)
-        if state is not None and state.billed_to is not None:
-            found[streams[stream]] = state.billed_to
+        if state is not None:
+            found[streams[stream]] = state
     return found
 
 

@@ -6,7 +6,7 @@ it corrects, so that a history may begin there, as long as no later correction r
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +15,7 @@ from psycopg.rows import tuple_row
 
 from ledger.domain.billed import BilledHistory
 from ledger.domain.event import Fact
-from ledger.domain.meter import MeterState, UsageCorrected, UsageDebited
+from ledger.domain.meter import BillingPeriodClosed, MeterState, TimeChargeDebited, UsageCorrected, UsageDebited
 from ledger.domain.meter_life import OccupancyCorrected
 from ledger.domain.occupancy import kept
 from ledger.rating.lines import Counters
@@ -83,12 +83,16 @@ class _Looking:
     found: int | None = None
     last: UUID | None = None
     is_passed: bool = False
+    is_time_passed: bool | None = None
     is_whole: bool = False
     reach: int | None = None
     starts: dict[int, Mapping[int, Counters]] = field(default_factory=dict)
 
     def pass_over(self, version: int, fact: Fact) -> None:
         """Note the next event on the way back."""
+        if self.is_time_passed is None:
+            charged_to = getattr(fact, "state", MeterState()).charged_to
+            self.is_time_passed = self.beyond is None or charged_to is None or not self._may_reach(charged_to)
         # An interval may lie in two occupancies, and is two debits then.
         self.is_whole |= self.beyond is None and getattr(fact, "state", MeterState()).occupancy > 0
         if isinstance(fact, UsageCorrected):
@@ -99,6 +103,8 @@ class _Looking:
             self._reaches(fact.debit_version)
         elif isinstance(fact, UsageDebited):
             self._pass_debit(version, fact)
+        elif isinstance(fact, TimeChargeDebited | BillingPeriodClosed):
+            self._pass_time(version, fact)
 
     def _pass_debit(self, version: int, fact: UsageDebited) -> None:
         self._may_begin(version, {**kept(fact.state), fact.occupancy: fact.before})
@@ -109,6 +115,18 @@ class _Looking:
             self.wanted.discard(fact.reading)
             self.found, self.last = version, fact.reading
 
+    def _pass_time(self, version: int, fact: TimeChargeDebited | BillingPeriodClosed) -> None:
+        self._may_begin(version, {**kept(fact.state), fact.occupancy: fact.before})
+        if self.is_time_passed is False and isinstance(fact, TimeChargeDebited):
+            # Dates ascend in a stream: what came before this one does not reach beyond either.
+            self.is_time_passed = not self._may_reach(fact.last_date)
+        if self.is_time_passed is False:
+            self.found = version
+
+    def _may_reach(self, day: date) -> bool:
+        """Tell whether a local date may end beyond the instant, in whatever zone."""
+        return self.beyond is not None and day >= (self.beyond - timedelta(days=1)).date()
+
     def _reaches(self, version: int) -> None:
         self.reach = version if self.reach is None else min(self.reach, version)
 
@@ -118,7 +136,8 @@ class _Looking:
 
     def _start(self) -> int | None:
         """Return the latest debit at which a history may begin that holds all readings; None where none is known."""
-        if self.is_whole or self.wanted or self.found is None or (self.beyond is not None and not self.is_passed):
+        is_short = self.beyond is not None and not (self.is_passed and self.is_time_passed)
+        if self.is_whole or self.wanted or self.found is None or is_short:
             return None
         return max((version for version in self.starts if version <= self.found), default=None)
 

@@ -5,17 +5,21 @@ What was billed would stand at prices that are no longer those of its time, and 
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from psycopg import Connection, Cursor
 from psycopg.rows import TupleRow
 
 from ledger.domain.supply import Supply
+from ledger.domain.tariff import compiled
+from ledger.rating.days import local_days
 from ledger.rating.tariff import Tariff
 from ledger.store.application import Ledger
-from ledger.store.billed_to import billed_to, read_snapshot, written_since
+from ledger.store.billed_to import billed_to, charged_to, read_snapshot, written_since
 from ledger.store.log import head_of
+from ledger.usecases.conditions import published_tariff
 from ledger.values.errors import Refused
 from ledger.values.identity import meter_stream
 
@@ -31,6 +35,7 @@ class BilledPast:
     effective_from: datetime
     position: int
     begins: dict[str, datetime]
+    zone: ZoneInfo
     has_billed: bool = False
 
     def check(self, connection: Connection[Any], supplies: Iterable[str]) -> None:
@@ -43,6 +48,18 @@ class BilledPast:
             raise Refused(
                 f"tariff {self.tariff!r} cannot start at {self.effective_from.isoformat()}: supply point {code!r} is"
                 f" billed to {late[code].isoformat()} already{others}; let it start then or later"
+            )
+        charged = charged_to(connection, supplies=supplies)
+        # A local date is charged by what was in force as it began; see ledger.domain.time_due.
+        days = local_days(self.zone)
+        dated = {code: day for code, day in charged.items() if self.begins[code] <= days.midnight(day)}
+        if dated:
+            code = max(dated, key=lambda one: (dated[one], one))
+            free = days.midnight(dated[code] + timedelta(days=1))
+            raise Refused(
+                f"tariff {self.tariff!r} cannot start at {self.effective_from.isoformat()}: the standing charges of"
+                f" supply point {code!r} are posted to {dated[code].isoformat()} already; let it start at"
+                f" {free.isoformat()} or later"
             )
 
     def check_written_since(self, cursor: Cursor[TupleRow]) -> None:
@@ -60,8 +77,11 @@ def billed_past(ledger: Ledger, *, tariff: str, effective_from: datetime) -> Bil
             for code, supply in snapshot.supplies.items()
             if (begin := _begin(supply, tariff, effective_from)) is not None
         }
-        has_billed = bool(billed_to(connection, supplies=begins))
-        past = BilledPast(tariff, effective_from, snapshot.position, begins, has_billed)
+        has_billed = bool(billed_to(connection, supplies=begins) or charged_to(connection, supplies=begins))
+        zone = snapshot.zone_of_tariff(tariff)
+        if zone is None:
+            raise AssertionError(f"tariff {tariff!r} has a version in use, but was never published")
+        past = BilledPast(tariff, effective_from, snapshot.position, begins, zone, has_billed)
         past.check(connection, begins)
     return past
 
@@ -89,9 +109,11 @@ def check_classes_kept(ledger: Ledger, *, tariff: Tariff, effective_from: dateti
 
 def billed_past_of(ledger: Ledger, *, supply: str, tariff: str, begin: datetime) -> BilledPast:
     """Return what terms of one supply point must not start in; raises Refused where they do already."""
+    newest = published_tariff(ledger, tariff).versions[-1]
+    zone = compiled(newest.text, newest.version).days.zone
     with ledger.datastore.get_connection() as connection:
         position, _ = head_of(connection)
-        past = BilledPast(tariff, begin, position, {supply: begin})
+        past = BilledPast(tariff, begin, position, {supply: begin}, zone)
         past.check(connection, [supply])
     return past
 

@@ -55,6 +55,7 @@ class SupplyPoint:
     room: str = ""
     currency: str | None = None
     account_class: str = ""
+    contracted_w: int = 0
     since: datetime | None = None
 
 
@@ -193,6 +194,12 @@ def _people_pairs(wanted: SupplyPoint, supply: Supply) -> Iterator[tuple[str, ob
         terms = supply.terms[-1]
         yield "tariff", terms.tariff, wanted.tariff, "assign the other tariff"
         yield "account class", terms.account_class, wanted.account_class, "assign the tariff with the other class"
+        yield (
+            "contracted power in W",
+            terms.contracted_w,
+            wanted.contracted_w,
+            "assign the tariff with the other power",
+        )
         if since is not None:
             yield "tariff in force", terms.effective_from.isoformat(), since.isoformat(), "leave the instant out"
 
@@ -228,6 +235,7 @@ def _steps(
             tariff=wanted.tariff,
             effective_from=since,
             account_class=wanted.account_class,
+            contracted_w=wanted.contracted_w,
             now=now,
         )
         of_class = f" for class {wanted.account_class}" if wanted.account_class else ""

@@ -176,9 +176,18 @@ def occupy(
 
 
 def assign_tariff(
-    ledger: Ledger, *, supply: str, tariff: str, effective_from: datetime, now: datetime, account_class: str = ""
+    ledger: Ledger,
+    *,
+    supply: str,
+    tariff: str,
+    effective_from: datetime,
+    now: datetime,
+    account_class: str = "",
+    contracted_w: int = 0,
 ) -> int:
     """Price a supply point by a tariff from an instant on, at the prices of an account class if one is given.
+
+    `contracted_w` is its contracted power in watts, 0 where it has none.
 
     That is at or after the newest terms, or before the first: what was held for want of terms can then be billed.
     Raises NotFound for an unknown supply point or tariff, InvalidValue for a class that the tariff does not know,
@@ -188,6 +197,7 @@ def assign_tariff(
     history = published_tariff(ledger, tariff)
     effective_from = in_utc(effective_from)
     check_class(history, account_class, effective_from)
+    check_contracted(contracted_w)
     past: BilledPast | None = None
 
     def fact(state: Supply) -> Fact:
@@ -206,7 +216,12 @@ def assign_tariff(
         is_later = bool(state.terms) and effective_from >= state.terms[0].effective_from
         past = billed_past_of(ledger, supply=supply, tariff=tariff, begin=effective_from) if is_later else None
         return TermsAssigned(
-            supply=supply, tariff=tariff, effective_from=effective_from, account_class=account_class, recorded_at=now
+            supply=supply,
+            tariff=tariff,
+            effective_from=effective_from,
+            account_class=account_class,
+            contracted_w=contracted_w,
+            recorded_at=now,
         )
 
     return _appended(
@@ -257,6 +272,14 @@ def check_meter(meter: MeterFacts) -> None:
         raise InvalidValue(f"modulus {meter.modulus_milliwh} mWh is no register's; give where it rolls over, or 0")
     if not 0 <= meter.resolution_milliwh < 2**62:
         raise InvalidValue(f"resolution {meter.resolution_milliwh} mWh is no register's; give one step of it")
+
+
+def check_contracted(contracted_w: int) -> None:
+    """Raise InvalidValue for a contracted power that no supply point has."""
+    if not 0 <= contracted_w <= MAX_POWER_W:
+        raise InvalidValue(
+            f"contracted power {contracted_w} W is not between 0 and {MAX_POWER_W} W; give it in watts"
+        )
 
 
 def _appended(

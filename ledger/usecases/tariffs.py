@@ -11,7 +11,6 @@ from ledger.domain import tariff as tariff_stream_of
 from ledger.domain.chart import RESERVED_COMPONENTS
 from ledger.domain.event import Event
 from ledger.domain.tariff import TariffHistory, TariffPublished, compiled
-from ledger.rating.booked import unbooked
 from ledger.rating.tariff import Tariff, parse_tariff, prepaid_errors
 from ledger.store.application import Ledger
 from ledger.store.command import Command
@@ -113,17 +112,11 @@ def publish(
 
 
 def checked_tariff(text: str) -> Tariff:
-    """Return a tariff that can be published; raises InvalidValue or Refused for one that cannot."""
+    """Return a tariff that can be published; raises InvalidValue for one that cannot."""
     tariff = parse_tariff(text)
     refusals = prepaid_errors(tariff)
     if refusals:
         raise InvalidValue("the tariff cannot be published for prepaid supply:\n  - " + "\n  - ".join(refusals))
-    awaited = unbooked(tariff)
-    if awaited:
-        raise Refused(
-            "the tariff can be rated, quoted and simulated, but this version does not book all of it from live"
-            " readings, and what is not booked would be given away:\n  - " + "\n  - ".join(awaited)
-        )
     checked_code(tariff.code, what="tariff code")
     reserved = sorted(thing.component for thing in tariff.components if thing.component in RESERVED_COMPONENTS)
     if reserved:

@@ -5,22 +5,34 @@ kilowatt-hours above the opening register, so that a test reads like a meter.
 """
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import msgspec
 
 from ledger.domain import intervals
 from ledger.domain.billed import BilledHistory
-from ledger.domain.meter import ReadingHeld, Source, UsageCorrected, UsageDebited
+from ledger.domain.meter import (
+    BillingPeriodClosed,
+    ReadingHeld,
+    Source,
+    TimeChargeDebited,
+    UsageCorrected,
+    UsageDebited,
+)
 from ledger.domain.metering import Draft, Metering, take_interval, take_register
 from ledger.domain.snapshot import PricingSnapshot
 from ledger.domain.supply import MeterInstalled, Supply, SupplyOccupied, SupplyRegistered, TermsAssigned
 from ledger.domain.tariff import TariffPublished
+from ledger.domain.ticking import take_tick
 from ledger.values.energy import milliwh_from_kwh
 from ledger.wire import IntervalReading, Quality, RegisterReading
 
+MeterFact = UsageDebited | ReadingHeld | UsageCorrected | TimeChargeDebited | BillingPeriodClosed
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
 MOVED_IN = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 OPENING_KWH = Decimal(100)
 MAX_POWER_W = 10_000
@@ -101,8 +113,10 @@ def occupied(
     )
 
 
-def assigned(supply: str = "room-1", *, at: datetime = MOVED_IN) -> TermsAssigned:
-    return TermsAssigned(supply=supply, tariff="flat", effective_from=at, recorded_at=MOVED_IN)
+def assigned(supply: str = "room-1", *, at: datetime = MOVED_IN, contracted_w: int = 0) -> TermsAssigned:
+    return TermsAssigned(
+        supply=supply, tariff="flat", effective_from=at, contracted_w=contracted_w, recorded_at=MOVED_IN
+    )
 
 
 def interval_of(between: tuple[float, float], kwh: Decimal | float, quality: Quality = "measured") -> IntervalReading:
@@ -189,17 +203,52 @@ class Household:
         history = billed or self.billed_intervals
         take_interval(self.draft, self.metering, self.supply, reading, self.source(10**6), history)
 
+    def ticks(self, day: date | str, *, published_at: datetime | None = None) -> None:
+        """Take in the tick of a local date, published a minute after it ended at 00:00 in Shanghai or later."""
+        through = date.fromisoformat(day) if isinstance(day, str) else day
+        midnight = datetime(through.year, through.month, through.day, tzinfo=SHANGHAI) + timedelta(days=1, minutes=1)
+        self.messages += 1
+        source = Source(0, self.messages, published_at or midnight.astimezone(UTC), local_date=through)
+        take_tick(self.draft, self.metering, self.supply, through=through, source=source)
+
     def source(self, at: float) -> Source:
         self.messages += 1
         return Source(0, self.messages, minutes(at), "edge-1", self.messages)
 
     @property
-    def facts(self) -> list[UsageDebited | ReadingHeld | UsageCorrected]:
+    def facts(self) -> list[MeterFact]:
         return [event.fact for event in self.draft.events]
 
     @property
     def debits(self) -> list[UsageDebited]:
         return [fact for fact in self.facts if isinstance(fact, UsageDebited)]
+
+    @property
+    def time_charges(self) -> list[TimeChargeDebited]:
+        return [fact for fact in self.facts if isinstance(fact, TimeChargeDebited)]
+
+    @property
+    def closings(self) -> list[BillingPeriodClosed]:
+        return [fact for fact in self.facts if isinstance(fact, BillingPeriodClosed)]
+
+    @property
+    def charged_dates(self) -> list[date]:
+        """Every local date that was charged, in the order of the charges."""
+        return [
+            fact.first_date + timedelta(days=number)
+            for fact in self.time_charges
+            for number in range((fact.last_date - fact.first_date).days + 1)
+        ]
+
+    def total_of(self, component: str) -> int:
+        """All that was booked on a component, in micro-units."""
+        return sum(
+            line.amount_micros
+            for fact in self.facts
+            if not isinstance(fact, ReadingHeld)
+            for line in fact.lines
+            if line.component == component
+        )
 
     @property
     def holds(self) -> list[ReadingHeld]:

@@ -1,6 +1,6 @@
 """One fact of every topic, as the golden files hold it: every field that a fact may leave out is there."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import TypeVar
 from uuid import UUID
 
@@ -9,7 +9,17 @@ import msgspec
 from ledger.domain.account import AccountCredited, AccountOpened
 from ledger.domain.books import AccountingZoneSet, BalancesClosed, ClosedBalance, MonthClosed
 from ledger.domain.event import Fact
-from ledger.domain.meter import Difference, Episode, MeterState, ReadingHeld, Source, UsageCorrected, UsageDebited
+from ledger.domain.meter import (
+    BillingPeriodClosed,
+    Difference,
+    Episode,
+    MeterState,
+    ReadingHeld,
+    Source,
+    TimeChargeDebited,
+    UsageCorrected,
+    UsageDebited,
+)
 from ledger.domain.postings import correction_postings, debit_postings, top_up_postings
 from ledger.domain.relay import (
     CloseConsented,
@@ -76,6 +86,24 @@ LINES = [
         rule="13% of energy",
     ),
 ]
+DAY_LINES = [
+    Line(
+        component="standing",
+        quantity="2",
+        unit="day",
+        price="0.50",
+        amount_micros=1_000_000,
+        tariff="flat",
+        version=2,
+        rule="standing charge a day",
+    ),
+]
+TICK = Source(3, 1_208, MOVED_IN, local_date=date(2026, 3, 31))
+CHARGED = msgspec.structs.replace(
+    STATE,
+    counters=Counters("2026-03", 1_000_000, closed={"2026-03": (date(2026, 3, 2), None)}),
+    charged_to=date(2026, 3, 31),
+)
 DIFFERENCES = [
     Difference(
         account="room-1-a",
@@ -148,6 +176,7 @@ FACTS: list[Fact] = [
     TermsAssigned(
         supply="room-1", tariff="flat", effective_from=MOVED_IN, account_class="school", recorded_at=MOVED_IN
     ),
+    TermsAssigned(supply="room-1", tariff="flat", effective_from=MOVED_IN, contracted_w=5_500, recorded_at=MOVED_IN),
     TariffPublished(
         tariff="flat", version=2, effective_from=MOVED_IN, text=FLAT_TARIFF, note="yearly", recorded_at=MOVED_IN
     ),
@@ -216,6 +245,39 @@ FACTS: list[Fact] = [
         source=SOURCE,
         state=STATE,
         recorded_at=minutes(30.2),
+    ),
+    TimeChargeDebited(
+        supply="room-1",
+        account="room-1-a",
+        meter="room-1-m",
+        first_date=date(2026, 3, 30),
+        last_date=date(2026, 3, 31),
+        contracted_w=5_500,
+        before=Counters("2026-03", 1_000_000),
+        lines=DAY_LINES,
+        amount_micros=1_000_000,
+        postings=debit_postings(account="room-1-a", lines=DAY_LINES),
+        source=TICK,
+        state=CHARGED,
+        occupancy=1,
+        recorded_at=MOVED_IN,
+    ),
+    BillingPeriodClosed(
+        supply="room-1",
+        account="room-1-a",
+        meter="room-1-m",
+        period="2026-03",
+        lived_from=date(2026, 3, 2),
+        lived_until=date(2026, 3, 31),
+        before=Counters("2026-03", 1_000_000),
+        lines=DAY_LINES,
+        amount_micros=1_000_000,
+        postings=debit_postings(account="room-1-a", lines=DAY_LINES),
+        source=TICK,
+        state=CHARGED,
+        occupancy=1,
+        recorded_at=MOVED_IN,
+        note="the exact state of so old a period is no longer kept",
     ),
     LowBalanceWarned(
         supply="room-1",

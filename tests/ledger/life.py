@@ -6,6 +6,7 @@ kilowatt-hours as the meter shows them.
 
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import TypeVar
 
@@ -14,16 +15,25 @@ import msgspec
 from ledger.domain.billed import BilledHistory
 from ledger.domain.event import Fact
 from ledger.domain.intervals import HistoryNeeded
-from ledger.domain.meter import ReadingHeld, Source, UsageCorrected, UsageDebited
+from ledger.domain.meter import (
+    BillingPeriodClosed,
+    ReadingHeld,
+    Source,
+    TimeChargeDebited,
+    UsageCorrected,
+    UsageDebited,
+)
 from ledger.domain.meter_life import OccupancyClosed, OccupancyCorrected
 from ledger.domain.metering import Draft, Metering, take_interval, take_register
 from ledger.domain.settling import is_settled, settle
 from ledger.domain.snapshot import PricingSnapshot
 from ledger.domain.supply import Supply, SupplyOccupied
 from ledger.domain.supply_life import HoldResolved, MeterRemoved, MultiplierChanged, SupplyVacated
+from ledger.domain.ticking import take_tick
 from ledger.wire import IntervalReading, Quality, RegisterReading
 from tests.ledger.builders import (
     MOVED_IN,
+    SHANGHAI,
     household,
     installed,
     interval_of,
@@ -158,6 +168,14 @@ class Life:
         except HistoryNeeded:
             take_interval(self.draft, self.metering, self.supply, reading, source, self.history)
 
+    def ticks(self, day: str, *, hour: int = 0) -> None:
+        """Take in the tick of a local date, so many hours after it ended at midnight in Shanghai."""
+        through = date.fromisoformat(day)
+        midnight = datetime(through.year, through.month, through.day, tzinfo=SHANGHAI) + timedelta(days=1)
+        at = (midnight.astimezone(UTC) - MOVED_IN) / timedelta(minutes=1) + hour * 60
+        source = msgspec.structs.replace(self.settled(at), local_date=through)
+        take_tick(self.draft, self.metering, self.supply, through=through, source=source)
+
     def settled(self, at: float = 10**6) -> Source:
         """Settle as the partition's owner would before it takes anything."""
         self.messages += 1
@@ -215,7 +233,7 @@ class Life:
         totals: Counter[tuple[str, str]] = Counter()
         for event in self.draft.events:
             match event.fact:
-                case UsageDebited() as fact:
+                case UsageDebited() | TimeChargeDebited() | BillingPeriodClosed() as fact:
                     for line in fact.lines:
                         totals[fact.account, line.component] += line.amount_micros
                 case OccupancyCorrected() | UsageCorrected() as fact:

@@ -170,7 +170,7 @@ def test_a_history_that_is_kept_takes_each_correction_once() -> None:
         home.corrects(5, between=hours(hour), billed=history)
         for event in home.draft.events:
             history.take(event.originator_version, event.fact)
-    assert [[figure.energy_milliwh for figure in span.figures] for span in history.spans] == [
+    assert [[figure.energy_milliwh for figure in history.usage(number).figures] for number in range(2)] == [
         [9 * 10**6, 5 * 10**6]
     ] * 2
     assert [fact.rerated for fact in home.corrections] == [2, 1]

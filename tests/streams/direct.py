@@ -1,7 +1,7 @@
 """The batch protocol without Kafka: messages made here, applied to a real ledger in this process."""
 
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -51,6 +51,12 @@ def message_of(
     partition: Partition, offset: int, value: bytes, key: str = "c1", published_at: datetime | None = None
 ) -> Message:
     return Message(partition, offset, key.encode(), value, published_at or now())
+
+
+def tick_of(concentrator: str, day: date, *, offset: int, published_at: datetime, partitions: int = 3) -> Message:
+    """A tick of the calendar, where a broker would put it."""
+    value = wire.encode(wire.Tick(concentrator=concentrator, local_date=day))
+    return message_of(partition_of(concentrator, partitions=partitions), offset, value, concentrator, published_at)
 
 
 def interleaved(truth: Truth) -> list[wire.Sweep]:

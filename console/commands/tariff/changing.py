@@ -31,6 +31,9 @@ def assign(
     account_class: Annotated[
         str, typer.Option("--class", metavar="CLASS", help="At the prices of this account class.")
     ] = "",
+    contracted_kw: Annotated[
+        str, typer.Option(metavar="KW", help="Contracted power, which fixed charges per kW are for.")
+    ] = "0",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would be done.")] = False,
 ) -> None:
     """Price many supply points by a tariff from an instant on; what has it already is left as it is.
@@ -43,6 +46,7 @@ def assign(
     from console.errors import ConsoleError
     from console.tariffs.assigning import chosen_supplies
     from console.tariffs.published import published_version
+    from ledger.rating.bill import watts_from_text
     from ledger.values.instants import parse_instant
 
     effective_from = parse_instant(since)
@@ -53,7 +57,14 @@ def assign(
         supplies = chosen_supplies(connection, site=site, globs=supply or [])
     if not supplies:
         raise ConsoleError(f"no supply point matches --site {site!r} --supply {supply or []}; check the codes")
-    done = _assigned(supplies, tariff, effective_from, account_class=account_class, is_dry=dry_run)
+    done = _assigned(
+        supplies,
+        tariff,
+        effective_from,
+        account_class=account_class,
+        contracted_w=watts_from_text(contracted_kw),
+        is_dry=dry_run,
+    )
     for row in done:
         if row.reason:
             typer.secho(f"{row.supply}: {row.done}: {row.reason}", fg=typer.colors.RED, err=True)
@@ -65,7 +76,13 @@ def assign(
 
 
 def _assigned(
-    supplies: list[str], tariff: str, effective_from: datetime, *, account_class: str, is_dry: bool
+    supplies: list[str],
+    tariff: str,
+    effective_from: datetime,
+    *,
+    account_class: str,
+    contracted_w: int,
+    is_dry: bool,
 ) -> "list[Assigned]":
     from contextlib import closing
 
@@ -80,6 +97,7 @@ def _assigned(
             tariff=tariff,
             effective_from=effective_from,
             account_class=account_class,
+            contracted_w=contracted_w,
             now=datetime.now(UTC),
         )
         return list(_with_progress(steps, total=len(supplies)))

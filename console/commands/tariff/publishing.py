@@ -29,7 +29,6 @@ def register(group: typer.Typer) -> None:
 def check(file: _File) -> None:
     """Check a tariff file and name every error in it, each with its place and its remedy."""
     from console.tariffs.rating import compiled_file
-    from ledger.rating.booked import unbooked
     from ledger.rating.tariff import prepaid_errors
 
     tariff = compiled_file(file).tariff
@@ -37,8 +36,6 @@ def check(file: _File) -> None:
     typer.echo(f"{file}: tariff {tariff.code!r} is good: {names} in {tariff.currency}")
     for error in prepaid_errors(tariff):
         typer.secho(f"{file}: for postpaid supply and simulation only: {error}", fg=typer.colors.YELLOW, err=True)
-    for reason in unbooked(tariff):
-        typer.secho(f"{file}: rated, but cannot be published yet: {reason}", fg=typer.colors.YELLOW, err=True)
 
 
 def publish(
