@@ -223,3 +223,31 @@ def test_late_usage_of_an_occupant_long_gone_goes_on_with_their_own_counters() -
     home.uses(4, between=(60, 120))
     assert home.charged["room-1-a", "energy"] == 7_000_000
     assert len(home.metering.state.former) == 4
+
+
+def test_a_meter_that_reads_back_another_serial_is_held_once_and_billed_again_when_it_is_itself() -> None:
+    home = life()
+    home.reads(101, at=15, read_back="room-1-m")
+    home.reads(350, at=30, read_back="9")
+    home.reads(351, at=45, read_back="9")
+    assert [(hold.reason, hold.detail) for hold in home.holds] == [
+        ("crossed-meter", "the meter at room-1-m's address reads back serial 9")
+    ]
+    assert (home.metering.state.read_back, home.metering.held) == ("9", 1)
+    home.reads(102, at=60, read_back="room-1-m")
+    assert home.kinds[-2:] == ["SerialConfirmed", "UsageDebited"]
+    assert (home.metering.state.read_back, home.kwh) == ("", {"room-1-a": Decimal(2)})
+
+
+def test_leading_zeros_make_no_other_serial() -> None:
+    home = life()
+    home.reads(101, at=15, read_back="000room-1-m")
+    assert home.kwh == {"room-1-a": Decimal(1)}
+
+
+def test_an_exchange_ends_the_doubt_about_a_serial() -> None:
+    home = life()
+    home.reads(350, at=30, read_back="9")
+    home.exchanges(at=40, closing=101, opening=0)
+    home.reads(1, at=60)
+    assert home.metering.state.read_back == ""

@@ -172,3 +172,11 @@ def test_a_confirmation_told_twice_counts_once_and_one_of_an_older_order_not_at_
     newer = switched(cut_off(outcome=None), order_issued("flat-1", "anna", "close", sequence=9, at=START))
     late = switched(newer, concluded(order("open"), "confirmed", at=START))
     assert (late.disconnections, late.readback, late.relay.order_outcome) == (0, "unknown", None)
+
+
+def test_a_supply_whose_meter_reads_back_another_serial_is_warned_but_never_switched() -> None:
+    barred = replace(situation(-1), is_barred=True)
+    decision = decide(barred, now=START)
+    assert words(decision.facts) == ["LowBalanceWarned"]
+    assert decision.order is None
+    assert decide(situation(-1), now=START).order is not None

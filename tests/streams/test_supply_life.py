@@ -299,3 +299,14 @@ def test_nobody_is_moved_where_there_is_no_account_or_no_supply_point(site: Site
         move_in(site.ledger, supply="c1-1", account="nobody", at=at(5), register_milliwh=None, now=now())
     with pytest.raises(NotFound, match="there is no supply point 'nowhere'"):
         move_out(site.ledger, supply="nowhere", at=at(5), register_milliwh=None, now=now())
+
+
+def test_a_multiplier_that_would_lose_energy_at_a_rollover_are_refused(site: Site) -> None:
+    with pytest.raises(InvalidValue, match="is no whole number of mWh"):
+        change_multiplier(
+            site.ledger, supply="c1-1", multiplier="200/7", at=at(10), register_milliwh=OPENING_MILLIWH, now=now()
+        )
+    with pytest.raises(InvalidValue, match="multiplier 'forty' is no number"):
+        change_multiplier(
+            site.ledger, supply="c1-1", multiplier="forty", at=at(10), register_milliwh=OPENING_MILLIWH, now=now()
+        )
