@@ -6,7 +6,6 @@ The walk goes on from here to `segment` and `rate`.
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from uuid import UUID
 
 import msgspec
 
@@ -14,6 +13,7 @@ from ledger.domain import correcting, intervals, moving, occupancy, registers, s
 from ledger.domain.billed import BilledHistory
 from ledger.domain.closing import closed_again
 from ledger.domain.event import Event, Fact
+from ledger.domain.evidence import Evidence, evidence_of
 from ledger.domain.judging import AWAITED, Bad, frozen_allowance_milliwh, is_counted_in, judged, judging_of
 from ledger.domain.meter import Episode, MeterState, ReadingHeld, Source, UsageDebited
 from ledger.domain.occupancy import Share
@@ -24,7 +24,6 @@ from ledger.domain.spans import needs_between, periods_between, plain_tariff, ra
 from ledger.domain.spell import Spell
 from ledger.domain.supply import MeterInstalled, Supply
 from ledger.rating.lines import FRESH, Rated
-from ledger.values.identity import reading_id
 from ledger.wire import IntervalReading, RegisterReading
 
 
@@ -128,34 +127,6 @@ def take_interval(
     moving.recall(taker, evidence.reading, number, billed)
     taken = Taken(None, registers.of_interval(reading, prices), reading.import_milliwh)
     taker.debit(evidence, reading.start, reading.end, taken)
-
-
-class Evidence(msgspec.Struct, frozen=True, gc=False):
-    """What every fact about a reading repeats of it."""
-
-    reading: UUID
-    read_at: datetime
-    register_milliwh: int | None
-    covers: IntervalReading | None
-    quality: str
-    profile: str
-    raw: str
-
-    @property
-    def energy_milliwh(self) -> int | None:
-        """The register, or the interval's energy, as it was given."""
-        return self.register_milliwh if self.covers is None else self.covers.import_milliwh
-
-
-def evidence_of(reading: RegisterReading | IntervalReading) -> Evidence:
-    """Return what a reading is evidence of, under its business identity."""
-    if isinstance(reading, RegisterReading):
-        identity = reading_id(meter=reading.meter, registers="import", read_at=reading.read_at)
-        at, register, covers = reading.read_at, reading.import_milliwh, None
-    else:
-        identity = intervals.identity(reading)
-        at, register, covers = reading.end, None, reading
-    return Evidence(identity, at, register, covers, reading.quality, reading.profile, reading.raw)
 
 
 @dataclass(slots=True)

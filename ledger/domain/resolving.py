@@ -6,10 +6,11 @@ import msgspec
 
 from ledger.domain import intervals
 from ledger.domain.billed import BilledHistory
+from ledger.domain.evidence import Evidence
 from ledger.domain.judging import AWAITED
 from ledger.domain.meter import Episode
 from ledger.domain.meter_life import HoldSettled, Outcome
-from ledger.domain.metering import Evidence, Taker
+from ledger.domain.metering import Taker
 from ledger.domain.registers import Taken
 from ledger.domain.supply_life import HoldResolved
 from ledger.wire import IntervalReading, Quality, RegisterReading

@@ -12,7 +12,8 @@ from ledger.domain.judging import Bad
 from ledger.domain.meter_life import SerialConfirmed
 
 if TYPE_CHECKING:
-    from ledger.domain.metering import Evidence, Taker
+    from ledger.domain.evidence import Evidence
+from ledger.domain.metering import Taker
 
 
 def is_own(taker: "Taker", evidence: "Evidence", serial: str) -> bool:

@@ -13,11 +13,12 @@ import msgspec
 from ledger.domain import moving, rebooking, registers, resolving
 from ledger.domain.billed import BilledHistory, Underivable
 from ledger.domain.event import Fact
+from ledger.domain.evidence import Evidence
 from ledger.domain.intervals import HistoryNeeded
 from ledger.domain.judging import Bad
 from ledger.domain.meter import Source
 from ledger.domain.meter_life import BaseChange, BaseChanged
-from ledger.domain.metering import Draft, Evidence, Metering, Taker, begin, billed_to
+from ledger.domain.metering import Draft, Metering, Taker, begin, billed_to
 from ledger.domain.spell import Spell
 from ledger.domain.supply import MeterInstalled, Registers, Supply, SupplyOccupied
 from ledger.domain.supply_life import HoldResolved, MeterRemoved, MultiplierChanged, SupplyVacated
