@@ -13,7 +13,7 @@ from ledger.domain.meter_life import SerialConfirmed
 
 if TYPE_CHECKING:
     from ledger.domain.evidence import Evidence
-from ledger.domain.metering import Taker
+    from ledger.domain.metering import Taker
 
 
 def is_own(taker: "Taker", evidence: "Evidence", serial: str) -> bool:
