@@ -20,6 +20,7 @@ from ledger.domain import (  # noqa: F401 - importing registers their facts
     supply,
     tariff,
 )
+from ledger.domain.credit import policy as credit_policy  # noqa: F401 - the same
 from ledger.domain.event import FACTS, UPCASTS, Event, Fact, newest
 from ledger.values.errors import InvalidValue, LedgerError
 

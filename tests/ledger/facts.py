@@ -36,6 +36,7 @@ from ledger.domain.tariff import TariffPublished
 from ledger.rating.lines import Counters, Line
 from ledger.rating.quantities import Quantities
 from tests.ledger.builders import FLAT_TARIFF, MOVED_IN, minutes
+from tests.ledger.credit_facts import CREDIT_FACTS
 from tests.ledger.facts_of_life import facts_of_life
 from tests.ledger.money_facts import MONEY_FACTS
 
@@ -370,6 +371,7 @@ FACTS: list[Fact] = [
         recorded_at=MOVED_IN,
     ),
     *MONEY_FACTS,
+    *CREDIT_FACTS,
 ]
 
 FACTS += facts_of_life(
