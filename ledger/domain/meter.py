@@ -223,12 +223,15 @@ class TimeChargeDebited(Fact, frozen=True, kw_only=True):
 
     `first_date` to `last_date`, both included, are of one billing period and one tariff version, by the tariff's own
     local calendar; mostly they are one date, several where the calendar caught up. `contracted_w` is the contracted
-    power in watts, `occupancy` the number, from 0. The source is the tick that said that the dates had ended.
+    power in watts, `occupancy` the number, from 0. They lasted from `started_at` to `ended_at`. The source is the
+    tick that said that the dates had ended.
     """
 
     supply: str
     account: str
     meter: str = ""
+    started_at: Instant
+    ended_at: Instant
     first_date: date
     last_date: date
     contracted_w: int = 0
@@ -245,13 +248,16 @@ class TimeChargeDebited(Fact, frozen=True, kw_only=True):
 class BillingPeriodClosed(Fact, frozen=True, kw_only=True):
     """A billing period came to its end, or its occupancy did: what it was short of its minimums is charged.
 
-    `lived_from` and `lived_until` are the local dates lived in of it, half-open, None where that has no end. Usage of
-    the period that comes later closes it again, within its own debit. `note` says why nothing could be charged.
+    `lived_from` and `lived_until` are the local dates lived in of it, half-open, None where that has no end; the
+    period, or its occupancy, lasted from `started_at` to `ended_at`. Usage of the period that comes later closes it
+    again, within its own debit. `note` says why nothing could be charged.
     """
 
     supply: str
     account: str
     meter: str = ""
+    started_at: Instant
+    ended_at: Instant
     period: str
     lived_from: date | None = None
     lived_until: date | None = None

@@ -4,7 +4,7 @@ A tick says that a local date has ended. Everything due up to it that was not ch
 order: so a date is charged exactly once, however often its tick comes, and one that never came is caught up.
 """
 
-from datetime import date
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -16,13 +16,14 @@ from ledger.domain.postings import debit_postings
 from ledger.domain.supply import Supply
 from ledger.domain.time_due import DueClose, DueDays, due
 from ledger.rating.daily import rate_days
-from ledger.rating.ladder import Part
+from ledger.rating.days import LocalDays
+from ledger.rating.ladder import Part, month_of
 from ledger.rating.lines import FRESH, Counters, Line, Rated
 
 if TYPE_CHECKING:
     from ledger.domain.metering import Draft, Metering, Taker
 
-_DAY = 1
+_DAY = timedelta(days=1)
 
 
 def take_tick(draft: "Draft", metering: "Metering", supply: Supply, *, through: date, source: Source) -> None:
@@ -54,9 +55,9 @@ def close_occupancy(taker: "Taker", number: int, source: Source) -> None:
     part = closing.lived_in(price.tariff.days, since=ended.occupied_from, until=until)
     if part.first is None or part.until is None or part.first >= part.until:
         return
-    last = date.fromordinal(part.until.toordinal() - _DAY)
+    period = f"{part.until - _DAY:%Y-%m}"
     charging = _Charging(taker.draft, taker.metering, taker.supply, source)
-    charging.close(number, f"{last:%Y-%m}", part, charged_to=None)
+    charging.close(number, period, part, days=price.tariff.days, until=until, charged_to=None)
 
 
 class _Charging:
@@ -83,6 +84,8 @@ class _Charging:
             supply=self.supply.code,
             account=account,
             meter=self._meter,
+            started_at=price.tariff.days.midnight(days.first),
+            ended_at=price.tariff.days.midnight(days.last + _DAY),
             first_date=days.first,
             last_date=days.last,
             contracted_w=price.contracted_w,
@@ -102,12 +105,17 @@ class _Charging:
         if close.price.tariff is None:
             raise AssertionError(f"supply {self.supply.code} has a period to close without a tariff")
         since = self.supply.occupancies[close.occupancy].occupied_from
-        part = closing.lived_in(close.price.tariff.days, since=since)
-        self.close(close.occupancy, close.period, part, charged_to=close.last)
+        days = close.price.tariff.days
+        part = closing.lived_in(days, since=since)
+        until = days.midnight(close.last + _DAY)
+        self.close(close.occupancy, close.period, part, days=days, until=until, charged_to=close.last)
 
-    def close(self, number: int, period: str, part: Part, *, charged_to: date | None) -> None:
-        """Draft the close of a period, or of what an occupancy lived in of it."""
-        account, before = self.supply.occupancies[number].account, self._counters(number)
+    def close(
+        self, number: int, period: str, part: Part, *, days: LocalDays, until: datetime, charged_to: date | None
+    ) -> None:
+        """Draft the close of a period, or of what an occupancy lived in of it, which ended at an instant."""
+        payer, before = self.supply.occupancies[number], self._counters(number)
+        account = payer.account
         is_known = occupancy.counters_of(self.metering.state, number) is not None and not before.has_forgotten(period)
         rated = closing.closed(self.prices, before, period=period, part=part) if is_known else Rated([], before)
         after = self._after(number, rated.counters, charged_to)
@@ -115,6 +123,8 @@ class _Charging:
             supply=self.supply.code,
             account=account,
             meter=self._meter,
+            started_at=max(days.midnight(month_of(period)[0]), payer.occupied_from),
+            ended_at=until,
             period=period,
             lived_from=part.first,
             lived_until=part.until,

@@ -15,7 +15,7 @@ import pytest
 from console.commands.supervising import edge_roles
 from tests.services.processes import ends, family
 
-SERVER = ("price", "project", "control", "seal", "serve")
+SERVER = ("price", "project", "control", "calendar", "seal", "serve")
 
 
 @contextmanager

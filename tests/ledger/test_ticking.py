@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from ledger.domain.accounting_month import effective_month
 from ledger.domain.billed import BilledHistory
 from ledger.domain.occupancy import agrees
 from ledger.store.mapper import fact_of, stored
@@ -65,6 +66,8 @@ def test_a_tick_charges_the_whole_days_since_moving_in_and_says_how() -> None:
     ]
     assert (fact.account, fact.amount_micros, fact.state.charged_to) == ("room-1-a", 1_500_000, date(2026, 3, 5))
     assert sum(posting.amount_micros for posting in fact.postings) == 0
+    assert (fact.started_at, fact.ended_at) == (local("2026-03-03"), local("2026-03-06"))
+    assert effective_month(fact, zone="Asia/Shanghai") == "2026-03"
     assert fact.source.local_date == date(2026, 3, 5)
     check_that_history_refolds(home)
 
@@ -156,6 +159,8 @@ def test_a_period_is_closed_with_its_last_date_and_what_is_short_of_the_minimum_
     home.reads(10, at=10 * DAY_MIN)
     home.ticks("2026-04-01")
     (closed,) = home.closings
+    assert (closed.started_at, closed.ended_at) == (MOVED_IN, local("2026-04-01"))
+    assert effective_month(closed, zone="Asia/Shanghai") == "2026-03"
     assert (closed.period, closed.lived_from, closed.lived_until) == ("2026-03", date(2026, 3, 2), None)
     assert {line.component: line.amount_micros for line in closed.lines} == {"least": 10_000_000 - 10 * ENERGY_MICROS}
     assert [(fact.first_date.isoformat(), fact.last_date.isoformat()) for fact in home.time_charges] == [
