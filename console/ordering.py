@@ -9,7 +9,7 @@ from console.connection import opened_ledger
 from ledger.usecases.money.attempt import By, MoneyCommand
 from ledger.usecases.money.carrying_out import carry_out
 from ledger.usecases.money.limits import NeedsApproval
-from ledger.usecases.money.proposals import PublishTariff, propose
+from ledger.usecases.money.proposals import PublishTariff, earlier_proposal, propose
 
 if TYPE_CHECKING:
     from ledger.domain.proposal import Proposal
@@ -30,6 +30,9 @@ def given_by(*, operator: str, reason: str, key: str | None, approved_by: str = 
 def ordered(command: MoneyCommand, *, by: By) -> str:
     """Carry a command out, or propose it where another person has to approve it; return what to tell."""
     with opened_ledger(os.environ) as ledger:
+        earlier = earlier_proposal(ledger, command, by=by)
+        if earlier is not None:
+            return _told(earlier, by, earlier.made.why)
         try:
             booked = carry_out(ledger, command, by=by)
         except NeedsApproval as error:

@@ -61,6 +61,19 @@ def propose(ledger: Ledger, command: MoneyCommand | PublishTariff, *, by: By, wh
     return proposal_of(ledger, made.proposal)
 
 
+def earlier_proposal(ledger: Ledger, command: MoneyCommand | PublishTariff, *, by: By) -> Proposal | None:
+    """Return what was proposed with this key before; None where nothing was.
+
+    Asked before the command is tried again: what it was decided on may have changed, not that it was decided. Raises
+    Conflict for a key that came with other content.
+    """
+    made = _made(command, by, why="")
+    state: Proposal | None = ledger.folded(proposal_stream(made.proposal), proposal_stream_of.evolve, None)[0]
+    if state is not None:
+        _check_same(state.made, made)
+    return state
+
+
 def proposal_of(ledger: Ledger, proposal: str) -> Proposal:
     """Return a proposal; raises NotFound."""
     state: Proposal | None = ledger.folded(proposal_stream(proposal), proposal_stream_of.evolve, None)[0]
