@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from benchmarks import field, history, pricing, pricing_core, projection
+from benchmarks import audit, field, history, pricing, pricing_core, projection
 from benchmarks.report import Report
 
 
@@ -19,6 +19,7 @@ BENCHMARKS: dict[str, Measure] = {
     "pricing": pricing.measure,
     "library": pricing.measure_library,
     "projection": projection.measure,
+    "audit": audit.measure,
     "field": field.measure,
     "history": history.measure,
 }

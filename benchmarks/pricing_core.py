@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from eventsourcing.persistence import StoredEvent
+
 from benchmarks.priced_tariffs import TARIFFS
 from benchmarks.report import Report, Row
 from ledger import wire
@@ -99,6 +101,19 @@ def _run(text: str) -> dict[str, float]:
         ENCODE: _timed(lambda: [stored(event) for event in draft.events]),
         "lay out for COPY": _timed(lambda: copied([stored(event) for event in draft.events], first_position=1)),
     }
+
+
+def priced_debits(text: str, *, count: int = 200) -> list[StoredEvent]:
+    """Return stored debits as this tariff prices them, for whoever needs events that look like real ones."""
+    snapshot = _snapshot(text)
+    draft, metering = Draft(snapshot, START), Metering()
+    source = Source(0, 1, START + STEP * (count + 1), "e", 1)
+    for number in range(1, count + 1):
+        reading = wire.RegisterReading(
+            meter="m", read_at=START + STEP * number, import_milliwh=OPENING_MILLIWH + 10_000 * number, raw="0001e240"
+        )
+        take_register(draft, metering, snapshot.supplies["room"], reading, source)
+    return [stored(event) for event in draft.events]
 
 
 def _rated(text: str, readings: list[wire.RegisterReading]) -> float:

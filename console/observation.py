@@ -20,10 +20,17 @@ class Observation:
     dead_letters: int = 0
     stray_readings: int = 0
     unconfirmed_orders: int = 0
+    sealed_to: int = 0
+    seals: int = 0
+    witnessed_seals: int = 0
 
 
 _HEAD = "SELECT head FROM ledger.gate"
 _LAG = "SELECT name, position FROM projections.tracking ORDER BY name"
+_SEALS = """
+    SELECT coalesce(max(number), 0), coalesce(max(last_position), 0), (SELECT number FROM ledger.witnessed)
+    FROM ledger.seals
+"""
 _COUNTS = """
     SELECT (SELECT coalesce(sum(amount), 0) FROM projections.trial_balance),
            (SELECT count(*) FROM ledger.dead_letters),
@@ -49,6 +56,7 @@ def _read(connection: psycopg.Connection[TupleRow]) -> Observation:
     (head,) = connection.execute(_HEAD).fetchone() or (0,)
     lag_events = {name: head - position for name, position in connection.execute(_LAG)}
     trial_balance, dead_letters, stray_readings, orders = connection.execute(_COUNTS).fetchone() or (0, 0, 0, 0)
+    seals, sealed_to, witnessed_seals = connection.execute(_SEALS).fetchone() or (0, 0, 0)
     return Observation(
         is_reachable=True,
         head=head,
@@ -57,4 +65,7 @@ def _read(connection: psycopg.Connection[TupleRow]) -> Observation:
         dead_letters=dead_letters,
         stray_readings=stray_readings,
         unconfirmed_orders=orders,
+        sealed_to=sealed_to,
+        seals=seals,
+        witnessed_seals=witnessed_seals,
     )

@@ -66,6 +66,10 @@ def _metrics_of(seen: Observation) -> Iterable[Metric]:
     yield _gauge("wattledger_trial_balance", "Sum of all postings in currency units; must be 0.", seen.trial_balance)
     yield _gauge("wattledger_dead_letters_kept", "Messages kept because they cannot be applied.", seen.dead_letters)
     yield _gauge("wattledger_stray_readings_kept", "Readings of meters nobody may bill there.", seen.stray_readings)
+    yield _gauge("wattledger_ledger_unsealed_events", "Events newer than the last seal.", seen.head - seen.sealed_to)
+    yield _gauge(
+        "wattledger_ledger_unwitnessed_seals", "Seals not at the witness.", seen.seals - seen.witnessed_seals
+    )
     yield _gauge("wattledger_relay_orders_unconfirmed", "Relay orders without an outcome.", seen.unconfirmed_orders)
 
 
@@ -78,7 +82,8 @@ def health_of(seen: Observation) -> tuple[int, dict[str, object]]:
     if not seen.is_reachable:
         return 503, {"status": "down", "reason": seen.reason}
     body = {"status": "up", "head": seen.head, "lag_events": dict(seen.lag_events)}
-    return 200, body | {"trial_balance": str(seen.trial_balance)}
+    seals = {"newest": seen.seals, "sealed_to": seen.sealed_to, "at_witness": seen.witnessed_seals}
+    return 200, body | {"trial_balance": str(seen.trial_balance), "seals": seals}
 
 
 def make_served_app(services: Services | None, *, database_url: str) -> FastAPI:

@@ -17,9 +17,10 @@ _POLL_MS = 500
 class KafkaWitness:
     """Connects for each call: a seal comes every few seconds, and a restart then leaves nothing half done."""
 
-    def __init__(self, *, bootstrap: str, topic: str) -> None:
+    def __init__(self, *, bootstrap: str, topic: str, replication: int = 1) -> None:
         self.bootstrap = bootstrap
         self.topic = topic
+        self.replication = replication
         self.name = f"kafka {bootstrap}/{topic}"
 
     def append(self, records: Sequence[Record]) -> None:
@@ -63,7 +64,9 @@ class KafkaWitness:
         try:
             if self.topic in await admin.list_topics():
                 return
-            topic = NewTopic(self.topic, 1, -1, topic_configs={"retention.ms": "-1", "cleanup.policy": "delete"})
+            topic = NewTopic(
+                self.topic, 1, self.replication, topic_configs={"retention.ms": "-1", "cleanup.policy": "delete"}
+            )
             answer = await admin.create_topics([topic])
             for _, code, *_ in answer.topic_errors:
                 error = for_code(code)

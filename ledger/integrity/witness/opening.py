@@ -11,6 +11,7 @@ from ledger.values.errors import InvalidValue
 def open_witness(setting: str) -> Witness:
     """Return the witness that a setting names: a path, `kafka://host:port/topic`, or an http(s) address.
 
+    A topic that is not there is made with one copy, or as many as `?replication=3` behind it says.
     Raises InvalidValue for anything else.
     """
     parts = urlsplit(setting)
@@ -22,7 +23,9 @@ def open_witness(setting: str) -> Witness:
         case "kafka" if parts.netloc and parts.path.strip("/"):
             from ledger.integrity.witness.kafka import KafkaWitness
 
-            return KafkaWitness(bootstrap=parts.netloc, topic=parts.path.strip("/"))
+            copies = parts.query.removeprefix("replication=") or "1"
+            if copies.isdecimal() and int(copies) > 0:
+                return KafkaWitness(bootstrap=parts.netloc, topic=parts.path.strip("/"), replication=int(copies))
         case "http" | "https" if parts.netloc:
             from ledger.integrity.witness.http import HttpWitness
 
