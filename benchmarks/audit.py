@@ -1,4 +1,4 @@
-"""`audit`: verifying a ledger against reading the same rows and hashing them and nothing else, and the memory it takes.
+"""`audit`: verifying a ledger, against reading the same rows and hashing them and nothing else; and its memory.
 
 Both read every event; the verification does all of its work but the comparison of read models.
 """
@@ -83,7 +83,7 @@ def _verify_all(stand: Stand, size: int) -> None:
 
 
 def _peak_mb(url: str) -> float:
-    """Return the most memory that verifying takes in any of its processes, in a process of its own, times them all."""
+    """Return the most memory that verifying takes, in a process of its own: its own and its workers'."""
     outcome = subprocess.run(
         [sys.executable, "-m", "benchmarks.audit", url], capture_output=True, text=True, check=False, timeout=600
     )

@@ -2,10 +2,11 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 Check = Literal["events", "seals", "witness", "gate", "versions", "conservation", "projections", "fold"]
 
+_RANKS = {check: rank for rank, check in enumerate(get_args(Check))}
 # What is told in words; the rest is counted.
 _TOLD = 20
 _SPANS = 100_000
@@ -35,19 +36,19 @@ class Findings:
     by_check: Counter[str] = field(default_factory=Counter)
     _spans: list[tuple[int, int]] = field(default_factory=list)
 
-    def add(self, finding: Finding, *, affected: int | None = None) -> None:
-        """Take in a finding; `affected` are its events where they are not all of its positions."""
-        self.by_check[finding.check] += finding.last - finding.first + 1 if affected is None else affected
+    def add(self, finding: Finding) -> None:
+        """Take in a finding."""
+        self.by_check[finding.check] += finding.last - finding.first + 1
         self.told.append(finding)
         if len(self.told) > 2 * _TOLD:
             self.told = self.in_order()[:_TOLD]
-        self._spans.append((finding.first, finding.first if affected is not None else finding.last))
+        self._spans.append((finding.first, finding.last))
         if len(self._spans) > _SPANS:
             self._spans = _merged(self._spans)
 
     def in_order(self) -> list[Finding]:
-        """Return the first findings by position; at one position, events before what is said of many."""
-        return sorted(self.told, key=lambda finding: (finding.first, finding.last))
+        """Return the first findings by position; at one position, an event itself before what follows from it."""
+        return sorted(self.told, key=lambda finding: (finding.first, finding.last, _RANKS[finding.check]))
 
     @property
     def first(self) -> Finding | None:

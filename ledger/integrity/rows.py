@@ -36,8 +36,3 @@ def row_hash(row: bytes) -> bytes:
 def position_of(row: bytes) -> int:
     """Return the position in an event's row."""
     return int.from_bytes(row[6:14], "big")
-
-
-def state_of(row: bytes) -> bytes:
-    """Return the stored state in an event's row."""
-    return row[54 + int.from_bytes(row[46:50], "big") :]
