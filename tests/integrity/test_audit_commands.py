@@ -55,7 +55,7 @@ def test_a_broken_one_is_told_by_its_first_position(app: typer.Typer, superuser:
     assert "BROKEN at position 2" in outcome.output
     assert "expected: the event of hash" in outcome.output
     assert "found:    an event of hash" in outcome.output
-    assert "2 positions are affected (1 by events, 1 by versions)" in outcome.output
+    assert "2 positions are affected (1 by events, 2 by versions)" in outcome.output
 
 
 def test_money_that_does_not_balance_is_told_even_before_it_is_sealed(
