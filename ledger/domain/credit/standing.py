@@ -7,37 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from ledger.domain.credit.applying import needed_micros
+from ledger.domain.credit.figures import AccountFigures, emergency_limit, is_spared
+from ledger.domain.credit.friendly import friendly_at, friendly_end_after, local_week
 from ledger.domain.credit.policy import CreditPolicy
 
+__all__ = ["AccountFigures", "CreditStanding", "Emergency", "credit_standing"]
+
 Emergency = Literal["none", "offered", "taken"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccountFigures:
-    """An account at a position of the ledger.
-
-    `emergency_limit_micros` is the emergency credit that was taken and not repaid yet, 0 for none. `debt_micros` is
-    what is owed beside the balance, `accrued_micros` what accrued while the supply was off. `collected_micros` is
-    what instalments and top-ups repaid in the local week `collected_week` (`2026-W47`).
-    `time_charges_micros` are the debits at the balance's newest end that time alone caused: with them given back, the
-    account would stand where its usage brought it.
-    """
-
-    balance_micros: int
-    disputed_micros: int = 0
-    is_disputed: bool = False
-    notice_until: datetime | None = None
-    debt_micros: int = 0
-    accrued_micros: int = 0
-    emergency_limit_micros: int = 0
-    collected_micros: int = 0
-    collected_week: str = ""
-    time_charges_micros: int = 0
-
-    @property
-    def usable_micros(self) -> int:
-        """What there is, with what is disputed given back."""
-        return self.balance_micros + self.disputed_micros
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,20 +61,47 @@ class CreditStanding:
 
 def credit_standing(policy: CreditPolicy, figures: AccountFigures, now: datetime) -> CreditStanding:
     """Return where an account stands by its policy at an instant."""
-    threshold = policy.cut_at_micros - figures.emergency_limit_micros
-    usable = figures.usable_micros
+    usable, limit = figures.usable_micros, emergency_limit(policy, figures)
+    threshold = policy.cut_at_micros - limit
     level = sum(usable < warning for warning in policy.warnings_micros)
-    is_spared = figures.is_disputed or (figures.notice_until is not None and now < figures.notice_until)
-    reconnect_above = threshold + policy.reconnect_micros
+    friendly = friendly_at(policy.friendly, policy.zone, now)
     return CreditStanding(
         balance_micros=figures.balance_micros,
         usable_micros=usable,
         threshold_micros=threshold,
-        reconnect_above_micros=reconnect_above,
+        reconnect_above_micros=threshold + policy.reconnect_micros,
         warning_level=level,
         warning_micros=policy.warnings_micros[level - 1] if level else 0,
-        emergency="taken" if figures.emergency_limit_micros else "none",
-        emergency_limit_micros=figures.emergency_limit_micros,
-        is_spared=is_spared,
-        needed_micros=max(reconnect_above + 1 - usable, 0),
+        emergency=_emergency(policy, figures),
+        emergency_limit_micros=limit or (policy.emergency.limit_micros if policy.emergency else 0),
+        emergency_used_micros=min(max(policy.cut_at_micros - usable, 0), limit),
+        friendly_until=_latest(friendly.until, _charged_until(policy, figures, threshold, now)),
+        friendly_from=friendly.next_from,
+        is_spared=is_spared(figures, now),
+        needed_micros=needed_micros(policy, figures, week=local_week(policy.zone, now)),
     )
+
+
+def _emergency(policy: CreditPolicy, figures: AccountFigures) -> Emergency:
+    """Emergency credit that was asked for stays taken until it is paid back, whatever the policy says by then."""
+    if figures.emergency_limit_micros:
+        return "taken"
+    if policy.emergency is None or figures.usable_micros >= policy.emergency.offered_below_micros:
+        return "none"
+    return "taken" if policy.emergency.taken == "automatic" else "offered"
+
+
+def _charged_until(policy: CreditPolicy, figures: AccountFigures, threshold: int, now: datetime) -> datetime | None:
+    """Return until when a charge that time alone made spares: the end of the friendly time it falls in, or the next.
+
+    It does where the account would not be out without it.
+    """
+    usable = figures.usable_micros
+    if figures.time_charged_at is None or not usable <= threshold < usable + figures.time_charges_micros:
+        return None
+    until = friendly_end_after(policy.friendly, policy.zone, figures.time_charged_at)
+    return until if until is not None and now < until else None
+
+
+def _latest(one: datetime | None, other: datetime | None) -> datetime | None:
+    return max((row for row in (one, other) if row is not None), default=None)
