@@ -1,8 +1,8 @@
 """What a top-up is applied to, in the order that the policy says, adding up to the micro-unit.
 
 Debt takes its share of the whole top-up, up to its cap of the local week; what accrued is paid whole. The rest goes
-to the balance, and is told in three steps: up to the line at which the supply is cut with emergency credit counted, up
-to the line without (which pays emergency credit back), and what is left.
+to the balance, and is told in three steps: up to the line at which the supply is cut with emergency credit counted,
+up to the line without (which pays emergency credit back), and what is left.
 """
 
 import msgspec
