@@ -50,7 +50,11 @@ def seal() -> None:
 
 
 def calendar() -> None:
-    """Announce each local date that has ended, so that standing charges fall due."""
+    """Announce each local date that has ended, so that standing charges, allowances and minimums fall due.
+
+    WATTLEDGER_CALENDAR_DELAY_S after midnight (5), again until applied every WATTLEDGER_CALENDAR_RESEND_S (20).
+    WATTLEDGER_CALENDAR_CLOCK_OFFSET_S sets its clock forward or back: for rehearsals and tests only.
+    """
     from streams.calendar import main
 
     raise typer.Exit(main(os.environ))

@@ -7,6 +7,7 @@ import msgspec
 from psycopg import Connection
 
 from console.errors import ConsoleError
+from console.tariffs.explaining_time import TimeCharge
 from console.tariffs.published import published_tariffs
 from console.tariffs.refolding import Refolded, refolded
 from ledger.domain.meter import UsageCorrected, UsageDebited
@@ -23,7 +24,7 @@ class Explained:
     """A debit (or a correction) as it was booked, the versions behind its lines, and the same derived again."""
 
     position: int
-    fact: UsageDebited | UsageCorrected
+    fact: UsageDebited | UsageCorrected | TimeCharge
     versions: tuple[TariffPublished, ...]
     again: Refolded
 
@@ -44,7 +45,7 @@ class Explained:
             "the counters after": (self.fact.state.counters, self.again.after),
             "the amounts": (self.amounts, self.again.amounts),
         }
-        if isinstance(self.fact, UsageDebited):
+        if not isinstance(self.fact, UsageCorrected):
             pairs["the counters before"] = (self.fact.before, self.again.before)
         return [f"{what} are not what was booked" for what, (booked, derived) in pairs.items() if booked != derived]
 
@@ -55,7 +56,7 @@ def explained(connection: Connection[Any], *, account: str, position: int) -> Ex
     if not found:
         raise NoSuchDebit(f"the ledger has no event at position {position}; take it from the journal")
     fact = found[0].fact
-    if not isinstance(fact, UsageDebited | UsageCorrected):
+    if not isinstance(fact, UsageDebited | UsageCorrected | TimeCharge):
         raise NoSuchDebit(f"position {position} is no debit, it is a {fact.topic.partition('/')[0]!r}")
     payers = {fact.account} | {posting.account for posting in fact.postings if posting.account}
     if account not in payers:

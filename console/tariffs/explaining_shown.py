@@ -7,6 +7,7 @@ from rich.table import Table
 
 from console.tariffs.amounts import kwh_text, money_text
 from console.tariffs.explaining import Explained, fields_of
+from console.tariffs.explaining_time import TimeCharge, time_evidence, time_span
 from console.tariffs.showing import lines_table, wide_console
 from ledger.domain.meter import UsageCorrected, UsageDebited
 from ledger.domain.supply import Registers
@@ -17,13 +18,17 @@ def show_explained(found: Explained) -> None:
     """Print evidence, registers, counters, lines with their rules, postings, and all of it derived again."""
     console = wide_console()
     fact = found.fact
-    word = "Debit" if isinstance(fact, UsageDebited) else "Correction"
+    word = "Correction" if isinstance(fact, UsageCorrected) else "Debit"
     console.print(f"[bold]{word} {found.position}: {money_text(fact.amount_micros)} to account {fact.account}[/bold]")
-    _section(console, "Evidence", _evidence(found))
-    _section(console, "Usage", _usage(fact))
+    if isinstance(fact, TimeCharge):
+        _section(console, "Evidence", time_evidence(fact))
+        _section(console, "Time", time_span(fact))
+    else:
+        _section(console, "Evidence", _evidence(fact))
+        _section(console, "Usage", _usage(fact))
     _section(console, "Tariff", _tariffs(found))
     _counters(console, found)
-    if isinstance(fact, UsageDebited):
+    if not isinstance(fact, UsageCorrected):
         console.print("\n[bold]Lines[/bold]")
         console.print(lines_table(fact.lines))
     else:
@@ -37,8 +42,8 @@ def show_explained(found: Explained) -> None:
     console.print(f"\n[bold]Derived again[/bold] from the first of {found.again.events} events: {_verdict(found)}")
 
 
-def _evidence(found: Explained) -> Mapping[str, str]:
-    fact, source = found.fact, found.fact.source
+def _evidence(fact: UsageDebited | UsageCorrected) -> Mapping[str, str]:
+    source = fact.source
     return {
         "supply point": fact.supply,
         "meter": f"{fact.meter} (profile {fact.profile or '-'})",
@@ -103,7 +108,7 @@ def _counters(console: Console, found: Explained) -> None:
     for name in after:
         if before[name] or after[name] or again[name]:
             table.add_row(name, before[name], after[name], again[name])
-    what = "" if isinstance(found.fact, UsageDebited) else "; before: those of the corrected debit"
+    what = "" if not isinstance(found.fact, UsageCorrected) else "; before: those of the corrected debit"
     console.print(f"\n[bold]Counters[/bold] (energies in milliwatt-hours{what})")
     console.print(table)
 
