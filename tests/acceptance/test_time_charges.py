@@ -93,7 +93,7 @@ def charges(directory: Path) -> list[dict[str, str]]:
     deadline = time.monotonic() + 60
     while True:
         lines = wattledger(directory, "audit", "replay", "li", "--format", "jsonl").splitlines()
-        found = [one for line in lines if "time-charge" in (one := json.loads(line))["topic"]]
+        found = [one for line in lines if "time-charge" in (one := json.loads(line)).get("topic", "")]
         if found:
             return [{name: str(one[name]) for name in ("position", "amount")} for one in found]
         assert time.monotonic() < deadline, f"nothing was charged by {datetime.now(UTC)}: {lines}"
