@@ -1,78 +1,30 @@
 """What recorded usage would have cost under a draft tariff, account by account; nothing is changed.
 
-Each debit that ended in the span is priced again, in the order in which it was booked, with counters of the draft's
-own. Debits of a year and a month before the span fill those counters first, so that the blocks of a month or a year
-that began earlier stand where they would have stood.
+What ended in the span is priced again, in the order of the times that it is for, with counters of the draft's own.
+A year and a month before the span fill those counters first, so that the blocks of a month or a year that began
+earlier stand where they would have stood.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from psycopg import Connection
-from psycopg.rows import tuple_row
 
-from ledger.domain.meter import Difference, UsageCorrected, UsageDebited
-from ledger.domain.supply import SupplyOccupied
-from ledger.rating.bill import bill
-from ledger.rating.components import Allowance, CapacityCharge, DailyCharge, Minimum
-from ledger.rating.lines import Counters, Line
-from ledger.rating.quantities import NO_QUANTITIES, Quantities
-from ledger.rating.rate import CompiledTariff
-from ledger.rating.usage import Usage
-from ledger.store.mapper import fact_of
-from ledger.values.identity import meter_stream
+from console.tariffs.drafted import Draft, Drafting, Due
+from console.tariffs.recorded import Span, recorded
+from ledger.domain.snapshot import PricingSnapshot
+from ledger.domain.supply import Supply
+from ledger.domain.tariff import compiled
+from ledger.store.log import head_of, read_control_log
 
 # Longer than any block's window, by a month for spans that began before it.
 _FILLS_COUNTERS = timedelta(days=397)
-_OCCUPIED = """
-SELECT topic, state FROM ledger.events
-WHERE topic NOT LIKE 'meter.%%' AND topic = %s ORDER BY notification_id
-"""
-_DEBITS = """
-SELECT originator_version, topic, state FROM ledger.events
-WHERE originator_id = %s AND topic = ANY(%s) ORDER BY originator_version
-"""
-
-
-@dataclass(slots=True)
-class _Recorded:
-    """A debit as it stands: its span, the energy in force, and all that was charged for it, per component."""
-
-    account: str
-    start: datetime
-    end: datetime
-    energy_milliwh: int
-    quantities: Quantities = NO_QUANTITIES
-    amounts: dict[str, int] = field(default_factory=dict)
-
-    def usage(self, draft: CompiledTariff) -> list[Usage]:
-        """Return the usage as the draft prices it: by time-of-use register where it knows their periods."""
-        found = self.quantities
-        calendar = draft.tariff.calendar
-        by_period = {"": self.energy_milliwh}
-        if calendar is not None and found.periods and set(found.periods) <= set(calendar.periods):
-            by_period = dict(found.periods)
-        beside = Usage(
-            start=self.start,
-            end=self.end,
-            import_milliwh=by_period.pop("", 0),
-            reactive_millivarh=found.reactive_millivarh or 0,
-            apparent_millivah=found.apparent_millivah or 0,
-            demand_w=found.demand_w,
-        )
-        by_register = [Usage(self.start, self.end, energy, period=name) for name, energy in by_period.items()]
-        return [*by_register, beside] if beside.import_milliwh or not by_register or _is_more(beside) else by_register
-
-    def add(self, lines: Iterable[Line | Difference]) -> None:
-        for line in lines:
-            self.amounts[line.component] = self.amounts.get(line.component, 0) + line.amount_micros
-
-
-def _is_more(usage: Usage) -> bool:
-    return bool(usage.reactive_millivarh or usage.apparent_millivah) or usage.demand_w is not None
+_BATCH_EVENTS = 5_000
+_DAY = timedelta(days=1)
 
 
 @dataclass(slots=True)
@@ -99,10 +51,9 @@ class AccountChange:
 
 @dataclass(slots=True)
 class Simulation:
-    """Accounts with their changes, and the revenue per component; `left_out` are what usage alone does not bring."""
+    """Accounts with their changes, and the revenue per component."""
 
     currency: str
-    left_out: tuple[str, ...] = ()
     debits: int = 0
     accounts: dict[str, AccountChange] = field(default_factory=dict)
     charged_components: dict[str, int] = field(default_factory=dict)
@@ -119,78 +70,82 @@ class Simulation:
             draft_micros=sum(row.draft_micros for row in rows),
         )
 
+    def charge(self, account: str, amounts: Mapping[str, int]) -> None:
+        """Count what an account was charged."""
+        row = self._row(account)
+        for name, micros in amounts.items():
+            row.charged_micros += micros
+            self.charged_components[name] = self.charged_components.get(name, 0) + micros
 
-def left_out(draft: CompiledTariff) -> tuple[str, ...]:
-    """Name the draft's components that time or contracted power bring, not usage."""
-    brought = DailyCharge | CapacityCharge | Minimum | Allowance
-    return tuple(thing.component for thing in draft.components if isinstance(thing, brought))
+    def would_charge(self, due: Due) -> None:
+        """Count what the draft would have charged."""
+        self.debits += 1
+        row = self._row(due.account)
+        row.energy_milliwh += due.energy_milliwh
+        for line in due.lines:
+            row.draft_micros += line.amount_micros
+            totals = self.draft_components
+            totals[line.component] = totals.get(line.component, 0) + line.amount_micros
+
+    def _row(self, account: str) -> AccountChange:
+        return self.accounts.setdefault(account, AccountChange(account))
 
 
-def supplies_of(connection: Connection[Any], *, accounts: Sequence[str]) -> list[str]:
+def supplies_of(connection: Connection[Any], *, accounts: Sequence[str]) -> list[Supply]:
     """Return the supply points that the accounts (all for none) have occupied, by code."""
-    with connection.cursor(row_factory=tuple_row) as cursor:
-        found = cursor.execute(_OCCUPIED, (SupplyOccupied.topic,)).fetchall()
-    facts = [fact_of(topic, bytes(state)) for topic, state in found]
-    return sorted(
-        {
-            fact.supply
-            for fact in facts
-            if isinstance(fact, SupplyOccupied) and (not accounts or fact.account in accounts)
-        }
-    )
+    snapshot, after = PricingSnapshot(), 0
+    head, _ = head_of(connection)
+    while batch := read_control_log(connection, after=after, upto=head, limit=_BATCH_EVENTS):
+        for logged in batch:
+            snapshot.apply(logged.fact)
+        after = batch[-1].position
+    return [
+        supply
+        for _, supply in sorted(snapshot.supplies.items())
+        if any(not accounts or row.account in accounts for row in supply.occupancies)
+    ]
 
 
 def simulate(
     connection: Connection[Any],
-    draft: CompiledTariff,
+    draft: Draft,
     *,
-    supplies: Sequence[str],
+    supplies: Sequence[Supply],
     accounts: Sequence[str],
     begin: datetime,
     end: datetime,
 ) -> Iterator[Simulation]:
     """Replay the supply points one by one, yielding the same simulation as it grows after each."""
-    simulation = Simulation(draft.tariff.currency, left_out(draft))
+    tariff = compiled(draft.text, 0).tariff
+    simulation = Simulation(tariff.currency)
+    filled = begin - _FILLS_COUNTERS
+
+    def is_counted(account: str, ended_at: datetime) -> bool:
+        return begin < ended_at <= end and (not accounts or account in accounts)
+
     for supply in supplies:
-        counters: dict[str, Counters] = {}
-        for span in _recorded(connection, supply).values():
-            if (accounts and span.account not in accounts) or not begin - _FILLS_COUNTERS < span.end <= end:
-                continue
-            rated = bill(draft, span.usage(draft), counters=counters.get(span.account, Counters()), days=False)
-            counters[span.account] = rated.counters
-            if span.end > begin:
-                _count(simulation, span, rated.lines)
+        found = recorded(connection, supply.code)
+        for charged in found.charged:
+            if is_counted(charged.account, charged.ended_at):
+                simulation.charge(charged.account, charged.amounts)
+        spans = [span for span in found.spans.values() if filled < span.end <= end]
+        for due in _charges(Drafting(supply, draft.prices(supply)), spans, begin, end, tariff.time_zone):
+            if is_counted(due.account, due.ended_at):
+                simulation.would_charge(due)
         yield simulation
 
 
-def _count(simulation: Simulation, span: _Recorded, lines: Sequence[Line]) -> None:
-    simulation.debits += 1
-    row = simulation.accounts.setdefault(span.account, AccountChange(span.account))
-    row.energy_milliwh += span.energy_milliwh
-    row.charged_micros += sum(span.amounts.values())
-    row.draft_micros += sum(line.amount_micros for line in lines)
-    for name, micros in span.amounts.items():
-        simulation.charged_components[name] = simulation.charged_components.get(name, 0) + micros
-    for line in lines:
-        totals = simulation.draft_components
-        totals[line.component] = totals.get(line.component, 0) + line.amount_micros
+def _charges(
+    drafting: Drafting, spans: Sequence[Span], begin: datetime, end: datetime, zone: ZoneInfo
+) -> Iterator[Due]:
+    """Charge what comes before the span, so that what falls due in it starts at its own beginning, and the span."""
+    first, last = _date(begin, zone), _date(end, zone)
+    before = [span for span in spans if span.end <= begin]
+    after = [span for span in spans if span.end > begin]
+    eve = first - _DAY
+    yield from drafting.charges(before, after=first - _FILLS_COUNTERS, through=eve, known_at=end)
+    yield from drafting.charges(after, after=eve, through=last, known_at=end)
 
 
-def _recorded(connection: Connection[Any], supply: str) -> dict[int, _Recorded]:
-    """Return a supply point's debits by version; a correction counts with the debit that it corrects."""
-    spans: dict[int, _Recorded] = {}
-    with connection.transaction(), connection.cursor("simulation", row_factory=tuple_row) as cursor:
-        cursor.execute(_DEBITS, (meter_stream(supply), [UsageDebited.topic, UsageCorrected.topic]))
-        for version, topic, state in cursor:
-            fact = fact_of(topic, bytes(state))
-            if isinstance(fact, UsageDebited):
-                quantities = fact.quantities or NO_QUANTITIES
-                spans[version] = _Recorded(
-                    fact.account, fact.started_at, fact.ended_at, fact.usage_milliwh, quantities
-                )
-                spans[version].add(fact.lines)
-            elif isinstance(fact, UsageCorrected):
-                spans[fact.debit_version].energy_milliwh = fact.usage_milliwh
-                spans[fact.debit_version].quantities = fact.quantities or NO_QUANTITIES
-                spans[fact.debit_version].add(fact.lines)
-    return spans
+def _date(instant: datetime, zone: ZoneInfo) -> date:
+    return instant.astimezone(zone).date()

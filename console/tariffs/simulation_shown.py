@@ -19,7 +19,6 @@ def simulation_json(simulation: Simulation) -> dict[str, Any]:
     return {
         "currency": simulation.currency,
         "debits": simulation.debits,
-        "left_out": list(simulation.left_out),
         "total": _change_json(simulation.total),
         "components": {
             "charged": {name: money_text(micros) for name, micros in simulation.charged_components.items()},
@@ -40,9 +39,7 @@ def show_simulation(simulation: Simulation) -> None:
     console.print(_components_table(simulation))
     console.print()
     console.print(_plot(rows))
-    console.print(f"{simulation.debits} debits replayed; nothing was changed")
-    if simulation.left_out:
-        console.print(f"left out, for usage alone does not bring them: {', '.join(simulation.left_out)}")
+    console.print(f"{simulation.debits} charges replayed; nothing was changed")
 
 
 def _accounts_table(rows: Sequence[AccountChange], simulation: Simulation) -> Table:

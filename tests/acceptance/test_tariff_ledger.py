@@ -3,6 +3,7 @@
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
@@ -153,6 +154,46 @@ def test_a_draft_is_simulated_over_what_was_used_and_nothing_changes(auditor: Ta
     assert set(dearer["accounts"]) == {"c1-1-a", "c1-2-a", "c2-1-a", "c2-2-a"}
     assert one["accounts"] == {"c1-1-a": dearer["accounts"]["c1-1-a"]}
     assert _head(ledger_url) == head
+
+
+BY_THE_DAY = """
+[[charges]]
+component = "standing"
+kind = "daily"
+price_per_day = "0.25"
+
+[[charges]]
+component = "capacity"
+kind = "per-kw"
+price_per_kw_month = "90"
+
+[[minimums]]
+component = "least"
+amount = "1000"
+on = ["standing"]
+"""
+
+
+def test_a_simulation_charges_whole_days_and_closes_the_months_that_ended(
+    auditor: TariffDesk, ledger_url: str
+) -> None:
+    auditor.write("draft.toml", FLAT_TARIFF + BY_THE_DAY)
+    opened = TRUTH.opened_at.astimezone(ZoneInfo("Asia/Shanghai"))
+    first_whole = opened.date() + timedelta(days=1)
+    next_month = (first_whole.replace(day=1) + timedelta(days=32)).replace(day=1)
+    whole_days = (next_month - first_whole).days
+
+    found = auditor.simulated(
+        "draft.toml", "--from", opened.date().isoformat(), "--to", next_month.isoformat(), "--accounts", "c1-1-a"
+    )
+
+    components = {name: Decimal(amount) for name, amount in found["components"]["draft"].items()}
+    energy = Decimal(found["components"]["charged"]["energy"])
+    assert components["energy"] == energy
+    assert components["standing"] == Decimal("0.25") * whole_days
+    assert "capacity" not in components  # no power is contracted
+    assert components["least"] == 1000 - components["standing"]
+    assert Decimal(found["accounts"]["c1-1-a"]["draft"]) == sum(components.values())
 
 
 def test_a_simulation_is_shown_as_tables_and_a_plot(auditor: TariffDesk) -> None:

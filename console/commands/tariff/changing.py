@@ -124,8 +124,8 @@ def simulate(
 
     wattledger tariff simulate draft.toml --from 2026-10-01 --to 2026-11-01
 
-    Debits that ended within the span are priced again. Charges per day and per contracted kW, allowances and the
-    minimum, which usage alone does not bring, are left out and named.
+    All that ended within the span is priced again: usage, whole local days, and billing periods with their minimum.
+    Each supply point keeps its account class and contracted power, unless --class is given.
     """
     from console.tariffs.simulation_shown import show_simulation, simulation_json
 
@@ -142,12 +142,14 @@ def _simulated(draft: str, since: str, until: str, accounts: list[str], account_
 
     from console.connection import finance_connection
     from console.errors import ConsoleError
+    from console.tariffs.drafted import Draft
     from console.tariffs.files import local_instant
     from console.tariffs.published import text_of_reference
     from console.tariffs.rating import compiled_text
     from console.tariffs.simulating import Simulation, simulate, supplies_of
 
-    compiled = compiled_text(text_of_reference(draft), name=draft, account_class=account_class)
+    text = text_of_reference(draft)
+    compiled = compiled_text(text, name=draft, account_class=account_class)
     zone = compiled.tariff.time_zone
     begin = local_instant(since, zone=zone, option="--from")
     end = local_instant(until, zone=zone, option="--to")
@@ -156,7 +158,9 @@ def _simulated(draft: str, since: str, until: str, accounts: list[str], account_
     simulation = Simulation(compiled.tariff.currency)
     with finance_connection(os.environ) as connection:
         supplies = supplies_of(connection, accounts=accounts)
-        steps = simulate(connection, compiled, supplies=supplies, accounts=accounts, begin=begin, end=end)
+        steps = simulate(
+            connection, Draft(text, account_class), supplies=supplies, accounts=accounts, begin=begin, end=end
+        )
         console = Console(stderr=True)
         for step in track(steps, description="replaying", total=len(supplies), console=console, transient=True):
             simulation = step
