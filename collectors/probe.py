@@ -1,6 +1,5 @@
 """Reading everything that one meter shows, raw and decoded: for whoever stands before it and doubts a profile."""
 
-import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -8,17 +7,16 @@ from datetime import UTC, datetime
 from collectors.daily_check import decimal_text, read_log
 from collectors.decode import digits, hex_of, relay_state, value
 from collectors.device_clock import clock_reading
-from collectors.errors import BadFile, CollectorError, DecodeError, RequestFailed
+from collectors.errors import DecodeError, RequestFailed
 from collectors.lines import Line
-from collectors.listeners import Listeners
 from collectors.meter_reader import MeterReader
-from collectors.metrics import CollectorMetrics
 from collectors.modbus import Bus
 from collectors.profile import Clock, Profile, Quantity, RecordLog, Relay
 from collectors.profile_library import load_profile
 from collectors.read_plan import Words, plan_of
 from collectors.reading import factor, multipliers_of
 from collectors.site import Meter, Site
+from collectors.site_meter import reaching
 
 _KILOWATTS = {"W": 1, "kW": 1000}
 
@@ -57,33 +55,8 @@ async def probe_site(*, site: Site, serial: str, wait_s: float) -> list[Shown]:
 
     Raises BadFile where the site has no such meter, CollectorError where a listener's port is taken.
     """
-    listeners = Listeners(site=site, metrics=CollectorMetrics())
-    for concentrator in site.concentrators:
-        for meter in concentrator.meters:
-            if meter.serial == serial:
-                line = listeners.line_to(concentrator)
-                try:
-                    if listeners.plan_of(concentrator) is not None:
-                        await listeners.start()
-                        await _opened(line, wait_s)
-                    return await probe_line(line=line, meter=meter, timeout_s=site.timeout_s(concentrator))
-                finally:
-                    await listeners.stop()
-    known = ", ".join(meter.serial for concentrator in site.concentrators for meter in concentrator.meters)
-    raise BadFile(path="the site file", errors=[f"meter {serial!r} is not there; use one of {known}"])
-
-
-async def _opened(line: Line, wait_s: float) -> None:
-    deadline_s = asyncio.get_running_loop().time() + wait_s
-    while True:
-        try:
-            await line.open()
-        except CollectorError:
-            if asyncio.get_running_loop().time() >= deadline_s:
-                raise
-            await asyncio.sleep(0.2)
-        else:
-            return
+    async with reaching(site=site, serial=serial, wait_s=wait_s) as (_, reader):
+        return await probe(reader)
 
 
 async def probe(reader: MeterReader) -> list[Shown]:

@@ -11,13 +11,14 @@ from ledger.store.log import Logged
 from projections.model import ReadModel, Table
 
 _UPSERT = SQL("""
-INSERT INTO {schema}.sites (site, effective_from, reconnection, warning_balance, position)
-SELECT site, effective_from, reconnection, warning_micros * 0.000001, position
-FROM unnest(%s::text[], %s::timestamptz[], %s::text[], %s::numeric[], %s::bigint[])
-    AS n (site, effective_from, reconnection, warning_micros, position)
+INSERT INTO {schema}.sites (site, effective_from, reconnection, warning_balance, requires_commissioning, position)
+SELECT site, effective_from, reconnection, warning_micros * 0.000001, requires_commissioning, position
+FROM unnest(%s::text[], %s::timestamptz[], %s::text[], %s::numeric[], %s::boolean[], %s::bigint[])
+    AS n (site, effective_from, reconnection, warning_micros, requires_commissioning, position)
 ON CONFLICT (site, effective_from) DO UPDATE SET
     reconnection = excluded.reconnection,
     warning_balance = excluded.warning_balance,
+    requires_commissioning = excluded.requires_commissioning,
     position = excluded.position
 """)
 
@@ -39,6 +40,7 @@ def project(cursor: Cursor[Any], events: Sequence[Logged], schema: str) -> None:
             [fact.effective_from for fact, _ in rows],
             [fact.reconnection for fact, _ in rows],
             [fact.warning_balance_micros for fact, _ in rows],
+            [fact.requires_commissioning for fact, _ in rows],
             [position for _, position in rows],
         ),
     )

@@ -7,7 +7,7 @@ from psycopg import Cursor
 from psycopg.sql import SQL, Identifier
 
 from ledger.domain.supply import MeterInstalled, SupplyOccupied, SupplyRegistered
-from ledger.domain.supply_life import ConcentratorChanged, MeterRemoved, SupplyVacated
+from ledger.domain.supply_life import ConcentratorChanged, MeterRemoved, SupplyCommissioned, SupplyVacated
 from ledger.store.log import Logged
 from projections.model import ReadModel, Table, columns
 
@@ -18,13 +18,19 @@ FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bigi
     AS n (supply, site, concentrator, building, room, position)
 """)
 _INSTALL = SQL("""
-UPDATE {schema}.supplies AS s SET meter = n.meter, measures = n.measures, position = n.position
+UPDATE {schema}.supplies AS s
+SET meter = n.meter, measures = n.measures, commissioned = false, position = n.position
 FROM unnest(%s::text[], %s::text[], %s::text[], %s::bigint[]) AS n (supply, meter, measures, position)
 WHERE s.supply = n.supply
 """)
 _MOVE = SQL("""
 UPDATE {schema}.supplies AS s SET concentrator = n.concentrator, position = greatest(s.position, n.position)
 FROM unnest(%s::text[], %s::text[], %s::bigint[]) AS n (supply, concentrator, position)
+WHERE s.supply = n.supply
+""")
+_COMMISSION = SQL("""
+UPDATE {schema}.supplies AS s SET commissioned = n.passed, position = greatest(s.position, n.position)
+FROM unnest(%s::text[], %s::boolean[], %s::bigint[]) AS n (supply, passed, position)
 WHERE s.supply = n.supply
 """)
 _OCCUPY = SQL("""
@@ -40,6 +46,7 @@ def project(cursor: Cursor[Any], events: Sequence[Logged], schema: str) -> None:
     metered = {
         e.fact.supply: (e.fact, e.position) for e in events if isinstance(e.fact, MeterInstalled | MeterRemoved)
     }
+    commissioned = {e.fact.supply: (e.fact, e.position) for e in events if isinstance(e.fact, SupplyCommissioned)}
     moved = {e.fact.supply: (e.fact, e.position) for e in events if isinstance(e.fact, ConcentratorChanged)}
     occupied = [(e.fact, e.position) for e in events if isinstance(e.fact, SupplyOccupied | SupplyVacated)]
     names = {"schema": Identifier(schema)}
@@ -52,6 +59,10 @@ def project(cursor: Cursor[Any], events: Sequence[Logged], schema: str) -> None:
             for f, p in metered.values()
         ]
         cursor.execute(_INSTALL.format(**names), columns(meters))
+    # What was commissioned before a meter was changed says nothing of the new one.
+    passed = [(f.supply, f.passed, p) for f, p in commissioned.values() if p > metered.get(f.supply, (None, 0))[1]]
+    if passed:
+        cursor.execute(_COMMISSION.format(**names), columns(passed))
     if moved:
         cursor.execute(_MOVE.format(**names), columns([(f.supply, f.concentrator, p) for f, p in moved.values()]))
     if occupied:

@@ -42,6 +42,12 @@ def set_site(
         str | None,
         typer.Option(help="The account that pays for what is vacant; as it stands if not given, '' for none."),
     ] = None,
+    requires_commissioning: Annotated[
+        bool | None,
+        typer.Option(
+            help="Whether no supply point is cut for credit before it was commissioned; no for a new site.",
+        ),
+    ] = None,
     since: _From = "",
 ) -> None:
     """Set how a site reconnects after a top-up, and when it warns of a low balance; show what holds then."""
@@ -57,12 +63,15 @@ def set_site(
             reconnection=None if reconnection is None else checked_reconnection(reconnection),
             warning_balance_micros=None if warning_balance is None else micros_from_text(warning_balance),
             landlord=landlord,
+            requires_commissioning=requires_commissioning,
             effective_from=_instant(since, now),
             now=now,
         )
     stands = outcome.settings
     what = f"position {outcome.position}" if outcome.position else "nothing changed"
     vacant = f", {stands.landlord} pays for what is vacant" if stands.landlord else ""
+    if stands.requires_commissioning:
+        vacant += ", cut for credit only once commissioned"
     typer.echo(
         f"site {site}: reconnection {stands.reconnection}, warning below"
         f" {text_from_micros(stands.warning_balance_micros)}{vacant},"

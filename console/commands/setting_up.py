@@ -13,12 +13,13 @@ _RetentionDays = Annotated[
 
 
 def register(app: typer.Typer) -> None:
-    """Add `migrate`, `topics`, `health`, `keys new` and `keys new-sealing`."""
+    """Add `migrate`, `topics`, `health`, `keys new`, `keys new-sealing` and `keys new-commissioning`."""
     for command in (migrate, topics, health):
         app.command(rich_help_panel="Setting up")(command)
     keys = typer.Typer(help="Keys that sign relay orders, and those that sign seals.", no_args_is_help=True)
     keys.command("new")(new_keys)
     keys.command("new-sealing")(new_sealing_key)
+    keys.command("new-commissioning")(new_commissioning_key)
     app.add_typer(keys, name="keys", rich_help_panel="Setting up")
 
 
@@ -73,3 +74,13 @@ def new_sealing_key() -> None:
     key = new_signing_key_hex()
     typer.echo(f"WATTLEDGER_SEALING_KEY={key}")
     typer.echo(f"WATTLEDGER_SEALING_PUBLIC_KEY={SealingKey(key).public_key.hex()}")
+
+
+def new_commissioning_key() -> None:
+    """Make a key pair for records of commissionings: a private key for each edge, public ones for the office."""
+    from ledger.values.commissioning import commissioning_public_key_hex
+    from ledger.values.signing import new_signing_key_hex
+
+    key = new_signing_key_hex()
+    typer.echo(f"WATTLEDGER_COMMISSIONING_KEY={key}")
+    typer.echo(f"WATTLEDGER_COMMISSIONING_PUBLIC_KEYS={commissioning_public_key_hex(key)}")

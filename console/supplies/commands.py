@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from console.commands.commissioning import commissioned
+
 _Supply = Annotated[str, typer.Argument(help="The supply point's code.")]
 _At = Annotated[str, typer.Option("--at", help="When it happened (ISO 8601 with zone); now if not given.")]
 _Register = Annotated[
@@ -29,6 +31,7 @@ def register(group: typer.Typer) -> None:
         ("move-out", move_out),
         ("landlord", landlord),
         ("concentrator", concentrator),
+        ("commissioned", commissioned),
         ("show", show),
     ):
         group.command(name)(command)

@@ -13,6 +13,7 @@ def show_supply(supply: Supply) -> None:
     """Print a supply point; energies in kWh, as they count behind its transformers."""
     console = Console()
     console.print(f"supply point {supply.code}: site {supply.site}, concentrator {supply.concentrator}")
+    console.print(f"commissioned: {_commissioned(supply)}")
     meters = Table("meter", "times", "from", "opening kWh", "to", "closing kWh", title="meters", title_justify="left")
     for spell in supply.spells:
         meters.add_row(
@@ -32,6 +33,14 @@ def show_supply(supply: Supply) -> None:
         terms.add_row(one.tariff, _at(one.effective_from))
     for table in (meters, people, terms):
         console.print(table)
+
+
+def _commissioned(supply: Supply) -> str:
+    found = supply.commissioning
+    if found is None:
+        return "not yet"
+    when = f"{_at(found.commissioned_at)} by {found.operator}"
+    return f"{when}, relay {found.relay}" if found.passed else f"failed at {found.failed}, {when}"
 
 
 def _kwh(milliwh: int | None) -> str:

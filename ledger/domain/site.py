@@ -14,7 +14,8 @@ Reconnection = Literal["automatic", "confirm", "arm"]
 class SiteSettingsChanged(Fact, frozen=True, kw_only=True):
     """From `effective_from` the site reconnects in this mode and warns when a balance falls below the threshold.
 
-    `landlord` is the account that pays for its vacant supply points, empty where none is named.
+    `landlord` is the account that pays for its vacant supply points, empty where none is named. With
+    `requires_commissioning` none of its supply points is cut for credit before its meter was commissioned.
     """
 
     site: str
@@ -22,6 +23,7 @@ class SiteSettingsChanged(Fact, frozen=True, kw_only=True):
     reconnection: Reconnection
     warning_balance_micros: int
     landlord: str = ""
+    requires_commissioning: bool = False
 
 
 History = tuple[SiteSettingsChanged, ...]

@@ -18,6 +18,7 @@ from ledger.domain.supply_life import (
     LandlordAssigned,
     MeterRemoved,
     MultiplierChanged,
+    SupplyCommissioned,
     SupplyVacated,
 )
 from ledger.wire import Instant
@@ -111,7 +112,8 @@ class Supply:
 
     `meter` is the one that is installed now, None after its removal. `version` is the newest event's; `life` are the
     facts with their versions that the meter stream has to take in, `life_version` is the newest one's.
-    `occupancy_versions` tell by which event each occupancy began.
+    `occupancy_versions` tell by which event each occupancy began. `commissioning` is the newest
+    result of the meter that is installed now.
     """
 
     code: str
@@ -126,6 +128,12 @@ class Supply:
     life: tuple[tuple[int, Fact], ...] = ()
     life_version: int = 0
     occupancy_versions: tuple[int, ...] = ()
+    commissioning: SupplyCommissioned | None = None
+
+    @property
+    def is_commissioned(self) -> bool:
+        """Tell whether the meter that is installed now came through its commissioning here."""
+        return self.commissioning is not None and self.commissioning.passed
 
     def occupancy_at(self, instant: datetime) -> SupplyOccupied | None:
         """Return the occupancy in force at an instant."""
@@ -200,6 +208,8 @@ def _changed(supply: Supply, fact: Fact) -> Supply:  # noqa: PLR0911 - a case pe
             return replace(supply, landlords=(*supply.landlords, fact))
         case ConcentratorChanged():
             return replace(supply, concentrator=fact.concentrator)
+        case SupplyCommissioned():
+            return replace(supply, commissioning=fact)
         case HoldResolved():
             return supply
         case _:
@@ -230,14 +240,14 @@ def _metered(supply: Supply, fact: MeterInstalled | MeterRemoved | MultiplierCha
     """Begin a spell, end one, or both."""
     if isinstance(fact, MeterInstalled):
         spell = spell_of.begun(fact, starts=fact.installed_at, own_milliwh=fact.opening_milliwh)
-        return replace(supply, meter=fact, spells=(*supply.spells, spell))
+        return replace(supply, meter=fact, spells=(*supply.spells, spell), commissioning=None)
     if supply.meter is None:
         raise AssertionError(f"supply {supply.code} has no meter that {fact} could be about")
     before = supply.spells[-1]
     if isinstance(fact, MeterRemoved):
         closing = None if fact.closing_milliwh is None else before.scaled(fact.closing_milliwh)
         ended = replace(before, ends=fact.removed_at, closing_milliwh=closing)
-        return replace(supply, meter=None, spells=(*supply.spells[:-1], ended))
+        return replace(supply, meter=None, spells=(*supply.spells[:-1], ended), commissioning=None)
     ended = replace(before, ends=fact.effective_from, closing_milliwh=before.scaled(fact.register_milliwh))
     meter = msgspec.structs.replace(supply.meter, multiplier=fact.multiplier)
     spell = spell_of.begun(meter, starts=fact.effective_from, own_milliwh=fact.register_milliwh)

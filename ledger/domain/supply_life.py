@@ -8,6 +8,7 @@ from typing import Literal
 from uuid import UUID
 
 from ledger.domain.event import Fact, fact_type
+from ledger.values.commissioning import CommissionedRelay
 from ledger.wire import Instant
 
 Resolution = Literal["release", "dismiss"]
@@ -71,6 +72,28 @@ class ConcentratorChanged(Fact, frozen=True, kw_only=True):
     supply: str
     concentrator: str
     before: str
+
+
+@fact_type("supply.commissioned/1")
+class SupplyCommissioned(Fact, frozen=True, kw_only=True):
+    """A meter was walked through its commissioning where it hangs: serial, reading, trip with load falling, close.
+
+    `passed` says whether it came through; the newest result counts, and a meter installed later needs its own.
+    `relay` tells what was switched: `tripped`, `none` where the meter has no relay, `protected` where the supply must
+    not be cut. `load_before_w` and `load_open_w` are the power with the relay closed and open, None where it was
+    not measured. `operator` is an opaque id, `failed` the step that failed, empty where all passed.
+    """
+
+    supply: str
+    meter: str
+    commissioned_at: Instant
+    operator: str
+    passed: bool
+    register_milliwh: int | None = None
+    relay: CommissionedRelay
+    load_before_w: int | None = None
+    load_open_w: int | None = None
+    failed: str = ""
 
 
 @fact_type("supply.hold-resolved/1")

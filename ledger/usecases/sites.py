@@ -49,10 +49,11 @@ def change_site_settings(
     reconnection: Reconnection | None = None,
     warning_balance_micros: int | None = None,
     landlord: str | None = None,
+    requires_commissioning: bool | None = None,
 ) -> SiteSet:
-    """Set how a site reconnects, below which balance it warns (micro-units) and who pays for what is vacant.
+    """Set how a site reconnects, below which balance it warns (micro-units), and who pays for what is vacant.
 
-    What is not given stays as it stands then, or is a new site's first; what changes nothing is not booked.
+    With `requires_commissioning` no supply point is cut for credit before it was commissioned. What is not given stays as it stands then, or is a new site's first; what changes nothing is not booked.
     """
     checked_code(site, what="site")
     effective_from = in_utc(effective_from)
@@ -64,13 +65,14 @@ def change_site_settings(
     def decide() -> Sequence[Event]:
         history, version = ledger.folded(stream, site_stream_of.evolve, site_stream_of.UNKNOWN)
         standing = in_force(history, effective_from)
-        mode, warning_micros, pays = _content(standing)
+        mode, warning_micros, pays, commissioning = _content(standing)
         fact = SiteSettingsChanged(
             site=site,
             effective_from=effective_from,
             reconnection=mode if reconnection is None else reconnection,
             warning_balance_micros=warning_micros if warning_balance_micros is None else warning_balance_micros,
             landlord=pays if landlord is None else landlord,
+            requires_commissioning=commissioning if requires_commissioning is None else requires_commissioning,
             recorded_at=now,
         )
         settled[:] = [fact]
@@ -81,7 +83,12 @@ def change_site_settings(
     return SiteSet(settled[0], position)
 
 
-def _content(settings: SiteSettingsChanged | None) -> tuple[Reconnection, int, str]:
+def _content(settings: SiteSettingsChanged | None) -> tuple[Reconnection, int, str, bool]:
     if settings is None:
-        return FIRST_RECONNECTION, FIRST_WARNING_BALANCE_MICROS, ""
-    return settings.reconnection, settings.warning_balance_micros, settings.landlord
+        return FIRST_RECONNECTION, FIRST_WARNING_BALANCE_MICROS, "", False
+    return (
+        settings.reconnection,
+        settings.warning_balance_micros,
+        settings.landlord,
+        settings.requires_commissioning,
+    )

@@ -35,7 +35,7 @@ class OrderSigner:
     """Signs relay orders with a private key given as 32 bytes in hex; the key is never shown."""
 
     def __init__(self, private_key_hex: str) -> None:
-        self._key = Ed25519PrivateKey.from_private_bytes(_key_bytes(private_key_hex, what="signing key"))
+        self._key = Ed25519PrivateKey.from_private_bytes(key_bytes(private_key_hex, what="signing key"))
 
     @property
     def public_key_hex(self) -> str:
@@ -52,7 +52,7 @@ class OrderVerifier:
     """Verifies relay orders with a public key given as 32 bytes in hex."""
 
     def __init__(self, public_key_hex: str) -> None:
-        self._key = Ed25519PublicKey.from_public_bytes(_key_bytes(public_key_hex, what="public key"))
+        self._key = Ed25519PublicKey.from_public_bytes(key_bytes(public_key_hex, what="public key"))
 
     def is_authentic(self, command: RelayCommand) -> bool:
         """Tell whether the command is exactly what the holder of the private key signed."""
@@ -68,7 +68,8 @@ def new_signing_key_hex() -> str:
     return Ed25519PrivateKey.generate().private_bytes_raw().hex()
 
 
-def _key_bytes(key_hex: str, *, what: str) -> bytes:
+def key_bytes(key_hex: str, *, what: str) -> bytes:
+    """Return a key of 32 bytes given in hex; raises InvalidValue without showing it."""
     try:
         key = bytes.fromhex(key_hex)
     except ValueError:
