@@ -53,7 +53,8 @@ def change_site_settings(
 ) -> SiteSet:
     """Set how a site reconnects, below which balance it warns (micro-units), and who pays for what is vacant.
 
-    With `requires_commissioning` no supply point is cut for credit before it was commissioned. What is not given stays as it stands then, or is a new site's first; what changes nothing is not booked.
+    With `requires_commissioning` no supply point is cut for credit before it was commissioned. What is not given
+    stays as it stands then, or is a new site's first; what changes nothing is not booked.
     """
     checked_code(site, what="site")
     effective_from = in_utc(effective_from)
