@@ -17,6 +17,7 @@ from collectors.nem12_fields import MOST_MILLIWH
 from ledger import wire
 from ledger.values.energy import milliwh_from_text
 from ledger.values.errors import InvalidValue
+from ledger.values.identity import interval_id
 from ledger.values.instants import parse_instant
 
 PROFILE = "csv"
@@ -91,7 +92,15 @@ class _Line:
         meter: str, start: datetime, end: datetime, milliwh: int, quality: wire.Quality, raw: str
     ) -> wire.IntervalReading:
         return wire.IntervalReading(
-            meter=meter, start=start, end=end, import_milliwh=milliwh, quality=quality, profile=PROFILE, raw=raw
+            meter=meter,
+            start=start,
+            end=end,
+            import_milliwh=milliwh,
+            # A later file replaces what an earlier one gave for the same span, where its quality is better.
+            supersedes=interval_id(meter=meter, start=start, end=end),
+            quality=quality,
+            profile=PROFILE,
+            raw=raw,
         )
 
     def _checked(self, what: str, read: Callable[[], T]) -> T | None:

@@ -15,6 +15,7 @@ from collectors.errors import BadFile
 from collectors.nem12_fields import MILLIWH_PER_UNIT, MOST_MILLIWH
 from collectors.nem12_lines import Nem12Check
 from ledger import wire
+from ledger.values.identity import interval_id
 
 if TYPE_CHECKING:
     from nemreader.nem_objects import Reading as NemReading
@@ -144,10 +145,13 @@ def _summed(
 
 def _interval(meter: str, span: tuple[datetime, datetime], parts: "Mapping[str, NemReading]") -> wire.IntervalReading:
     qualities = [_QUALITY[(read.quality_method or "N")[0]] for read in parts.values()]
+    start, end = _in_utc(span[0]), _in_utc(span[1])
     return wire.IntervalReading(
         meter=meter,
-        start=_in_utc(span[0]),
-        end=_in_utc(span[1]),
+        start=start,
+        end=end,
+        # A later file replaces what an earlier one gave for the same span, where its quality is better.
+        supersedes=interval_id(meter=meter, start=start, end=end),
         import_milliwh=sum(_milliwh(read) for read in parts.values()),
         quality=max(qualities, key=_RANK.index),
         profile=PROFILE,

@@ -10,7 +10,7 @@ from ledger.domain.judging import FUTURE_TOLERANCE, Bad, Judging, allowance_mill
 from ledger.domain.snapshot import Price
 from ledger.domain.supply import MeterInstalled
 from ledger.values.errors import LedgerError
-from ledger.values.identity import reading_id
+from ledger.values.identity import interval_id
 from ledger.wire import IntervalReading
 
 if TYPE_CHECKING:
@@ -37,8 +37,7 @@ class HistoryNeeded(LedgerError):
 
 def identity(reading: IntervalReading) -> UUID:
     """Return an interval's business identity, from its meter, its length and its start."""
-    length_s = int((reading.end - reading.start).total_seconds())
-    return reading_id(meter=reading.meter, registers=f"import/{length_s}s", read_at=reading.start)
+    return interval_id(meter=reading.meter, start=reading.start, end=reading.end)
 
 
 def judged(

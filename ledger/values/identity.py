@@ -27,6 +27,12 @@ def reading_id(*, meter: str, registers: str, read_at: datetime) -> UUID:
     return uuid5(f"reading|{meter}|{registers}|{in_utc(read_at).isoformat()}")
 
 
+def interval_id(*, meter: str, start: datetime, end: datetime) -> UUID:
+    """Return an interval's business identity, from its meter, its length and its start."""
+    length_s = int((end - start).total_seconds())
+    return reading_id(meter=meter, registers=f"import/{length_s}s", read_at=start)
+
+
 def supply_stream(code: str) -> UUID:
     """Return the event stream of the supply point with this code."""
     return uuid5(f"supply|{code}")

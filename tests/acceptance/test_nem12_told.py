@@ -122,6 +122,21 @@ def test_what_another_file_has_billed_is_told_as_superseded(office: Office, file
 
 
 @pytest.mark.kafka
+@pytest.mark.timeout(240)
+def test_a_later_file_with_what_was_measured_corrects_an_estimate(office: Office, file: Path) -> None:
+    add_supply(office, NMI)
+    file.write_text(OWN_FILE.replace(",A,,,", ",E52,,,"))
+    estimated = office.told("import", "nem12", str(file), *TO_ITS_SUPPLY)
+    assert "billed 96 (168.000000 kWh), held 0, superseded 0" in estimated.text
+    file.write_text(OWN_FILE.replace("1.5,1.5,", "2.5,1.0,", 1))
+
+    measured = office.told("import", "nem12", str(file), *TO_ITS_SUPPLY)
+
+    assert measured.code == 0, measured.text
+    assert "billed 0 (0.000000 kWh), corrected 96 (+0.500000 kWh), held 0, superseded 0" in measured.text
+
+
+@pytest.mark.kafka
 def test_two_nmis_do_not_share_a_supply_point(closed_office: Office, file: Path) -> None:
     text = OWN_FILE.replace("900\n", "")
     both = text + "\n".join(text.replace(NMI, "OURNMI0002").splitlines()[1:]) + "\n900\n"
