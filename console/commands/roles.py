@@ -57,6 +57,7 @@ def calendar() -> None:
     """
     from streams.calendar import main
 
+    _check_witness()
     raise typer.Exit(main(os.environ))
 
 

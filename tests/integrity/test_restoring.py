@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from console.embedded.postgres import EmbeddedPostgres
+from console.roles import ROLES
 from ledger.integrity.keys import PublicKeys, SealingKey
 from ledger.integrity.restoring import Accepted, accept_restore
 from ledger.integrity.seals import Seal
@@ -150,12 +151,12 @@ def test_nobody_accepts_anonymously_or_without_a_reason(old: Vault, missing: str
         old.sealer()
 
 
-@pytest.mark.parametrize("role", ["price", "project", "control", "seal", "serve"])
+@pytest.mark.parametrize("role", ["price", "project", "control", "calendar", "seal", "serve"])
 def test_no_process_starts_on_an_older_database(old: Vault, restored: Database, role: str) -> None:
     assert isinstance(old.witness, FileWitness)
     environment = {
         "PATH": os.environ["PATH"],
-        "WATTLEDGER_DATABASE_URL": restored.url("wattledger_sealer" if role == "seal" else "wattledger_finance"),
+        "WATTLEDGER_DATABASE_URL": restored.url(ROLES[role].database_role),
         "WATTLEDGER_WITNESS": str(old.witness.path),
         "WATTLEDGER_SEALING_KEY": KEY,
         "WATTLEDGER_SIGNING_KEY": KEY,
