@@ -8,6 +8,7 @@ import structlog
 
 from collectors.connect import Connection, ResultSender
 from collectors.errors import BadFile, SpoolError, SpoolUnusable
+from collectors.heartbeat import HeartbeatSender
 from collectors.metrics import CollectorMetrics
 from collectors.mqtt import MqttSweeper, read_mqtt
 from collectors.order_memory import OrderMemory
@@ -92,6 +93,13 @@ class Collector:
             settings=settings.kafka,
             publisher=self.publisher,
             results=results,
+            heartbeats=HeartbeatSender(
+                collector=self.id,
+                spool=spool,
+                pollers=self._pollers,
+                interval_s=settings.heartbeat_interval_s,
+                now=now,
+            ),
             take_order=self._relays.take,
             metrics=self.metrics,
         )
@@ -137,6 +145,9 @@ class Collector:
             "spool_sweeps": self.spool.sweeps_kept(),
             "polling_stopped": self._polling_stopped,
         }
+
+    def _pollers(self) -> list[Poller]:
+        return [*self._polling.pollers(), *([] if self._radio_poller is None else [self._radio_poller])]
 
     def _radio_ids(self) -> list[str]:
         return [] if self._radio is None else [self._radio.site.concentrator]

@@ -8,6 +8,7 @@ import structlog
 from aiokafka.errors import KafkaError
 
 from collectors.errors import LinkLost, SpoolError, SpoolUnusable
+from collectors.heartbeat import HeartbeatSender
 from collectors.kafka import Link, open_link
 from collectors.metrics import CollectorMetrics
 from collectors.publish import Publisher, Send
@@ -43,11 +44,12 @@ class ResultSender:
 
 @dataclass(slots=True, kw_only=True)
 class Connection:
-    """Keeps publisher, result sender and listener running over one link after another."""
+    """Keeps publisher, result sender, heartbeats and listener running over one link after another."""
 
     settings: KafkaSettings
     publisher: Publisher
     results: ResultSender
+    heartbeats: HeartbeatSender
     take_order: TakeOrder
     metrics: CollectorMetrics
     up: bool = False
@@ -76,7 +78,11 @@ class Connection:
             self.metrics.links.inc()
             log.info("broker connected", bootstrap=self.settings.bootstrap)
             await first_to_fail(
-                self.publisher.run(link.send), self.results.run(link.send), self._listen(link), link.watch()
+                self.publisher.run(link.send),
+                self.results.run(link.send),
+                self.heartbeats.run(link.send),
+                self._listen(link),
+                link.watch(),
             )
 
     def _note(self, *, up: bool) -> None:

@@ -87,6 +87,7 @@ class MqttSweeper:
     site: MqttSite
     metrics: CollectorMetrics
     concentrator: Concentrator = field(init=False)
+    failing: set[str] = field(default_factory=set)
     _heard: deque[Reading] = field(default_factory=lambda: deque(maxlen=_WAITING_MAX))
     _newest: dict[str, datetime] = field(default_factory=dict)
 

@@ -25,6 +25,8 @@ class ReadsMeters(Protocol):
     """What polls: a pass over one concentrator's meters."""
 
     concentrator: Concentrator
+    # The serials that brought no reading when they were last asked.
+    failing: set[str]
 
     async def sweep(self, *, all_meters: bool = False) -> list[wire.Reading]:
         """Read the meters; the readings are in read order."""

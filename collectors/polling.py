@@ -68,6 +68,10 @@ class Polling:
             await end([lane.task for lane in self._lanes.values() if lane.task is not None])
             await self._listeners.stop()
 
+    def pollers(self) -> list[Poller]:
+        """Return who polls now."""
+        return [lane.poller for lane in self._lanes.values()]
+
     def finish(self) -> None:
         """Ask for one final sweep of every concentrator."""
         self._is_finishing = True

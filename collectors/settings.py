@@ -39,6 +39,7 @@ class CollectorSettings:
     order_public_key: str
     metrics_host: str
     metrics_port: int
+    heartbeat_interval_s: float = 30.0
 
 
 def read_kafka(environment: Environment) -> KafkaSettings:
@@ -70,6 +71,7 @@ def read_settings(variables: Mapping[str, str]) -> CollectorSettings:
         ),
         metrics_host=environment.text("WATTLEDGER_METRICS_HOST", default="127.0.0.1"),
         metrics_port=environment.integer("WATTLEDGER_METRICS_PORT", default=0, maximum=65_535),
+        heartbeat_interval_s=environment.seconds("WATTLEDGER_HEARTBEAT", default=30.0, minimum=1.0, maximum=3600.0),
     )
     environment.check()
     return settings

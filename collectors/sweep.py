@@ -29,6 +29,7 @@ class Sweeper:
     metrics: CollectorMetrics
     now: Callable[[], datetime]
     daily: DailyCheck | None = None
+    failing: set[str] = field(default_factory=set)
     _readers: dict[str, MeterReader] = field(init=False)
     _roster: Roster = field(init=False)
 
@@ -45,6 +46,7 @@ class Sweeper:
             except RequestFailed as error:
                 self._gap(meter, error.reason, error)
                 if error.reason == NO_CONNECTION:
+                    self.failing |= {other.serial for other in self.concentrator.meters}
                     break  # The meters after it would only wait out the same time-out.
                 self._roster.failed(meter, reason=error.reason)
             except DecodeError as error:
@@ -59,6 +61,7 @@ class Sweeper:
         read_at = self.now()
         self._roster.answered(meter)
         reading = reading_of(meter, words, read_at=read_at, told=await self._told(reader))
+        self.failing.discard(meter.serial)
         self.metrics.readings.labels(self.concentrator.id).inc()
         self.metrics.last_reading.labels(self.concentrator.id, meter.serial).set(read_at.timestamp())
         return reading
@@ -67,5 +70,6 @@ class Sweeper:
         return Told() if self.daily is None else await self.daily.ask(reader, now=self.now())
 
     def _gap(self, meter: Meter, reason: str, error: Exception) -> None:
+        self.failing.add(meter.serial)
         self.metrics.read_failures.labels(self.concentrator.id, reason).inc()
         log.warning("reading failed", concentrator=self.concentrator.id, meter=meter.serial, error=str(error))

@@ -27,6 +27,7 @@ Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 # What PostgreSQL keeps as bigint: a number beyond it would stop every reader behind the message that holds it.
 Integer = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 SequenceNumber = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
 # Names become keys of indexes, which hold no more than 2,700 bytes.
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 Quality = Literal["measured", "estimated", "substituted", "unknown"]
@@ -165,6 +166,22 @@ class RelayResult(msgspec.Struct, frozen=True, kw_only=True):
     detail: str = ""
 
 
+class Heartbeat(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="heartbeat"):
+    """How a collector fares with one of its concentrators, on the topic of the results, told in intervals.
+
+    `failing` are the meters that brought no reading when they were last asked; the spool is the whole collector's.
+    """
+
+    schema: int = SCHEMA
+    collector: Name
+    concentrator: Name
+    at: Instant
+    meters: Count
+    failing: Count
+    spool_sweeps: Count
+    spool_oldest_s: Count
+
+
 class _Header(msgspec.Struct):
     schema: int
     kind: str = ""
@@ -179,6 +196,7 @@ _meter_message_decoder = msgspec.json.Decoder(Sweep | Tick)
 _ack_decoder = msgspec.json.Decoder(SweepAck)
 _command_decoder = msgspec.json.Decoder(RelayCommand)
 _result_decoder = msgspec.json.Decoder(RelayResult)
+_heartbeat_decoder = msgspec.json.Decoder(Heartbeat)
 
 
 def decode_meter_message(data: bytes) -> Sweep | Tick:
@@ -203,6 +221,18 @@ def decode_result(data: bytes) -> RelayResult:
     """Decode a message of `relay-results`; raises WireError."""
     result: RelayResult = _decoded(_result_decoder, data)
     return result
+
+
+def decode_edge_message(data: bytes) -> RelayResult | Heartbeat:
+    """Decode a message of `relay-results`, which carries heartbeats too; raises WireError."""
+    try:
+        is_heartbeat = _header_decoder.decode(data).kind == "heartbeat"
+    except _UNREADABLE:
+        is_heartbeat = False
+    if not is_heartbeat:
+        return decode_result(data)
+    beat: Heartbeat = _decoded(_heartbeat_decoder, data)
+    return beat
 
 
 def _decoded(decoder: "msgspec.json.Decoder[Any]", data: bytes) -> Any:

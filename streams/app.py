@@ -223,6 +223,9 @@ class Worker:
 def _concluded(draft: ResultsDraft) -> None:
     for fact in draft.concluded:
         metrics.RESULTS.labels(fact.outcome).inc()
+    for beat, heard_at in draft.heartbeats:
+        metrics.HEARD.labels(beat.concentrator).set(heard_at.timestamp())
+        metrics.FAILING.labels(beat.concentrator).set(beat.failing)
     for letter in draft.dead_letters:
         metrics.DEAD_LETTERS.labels(letter.partition.topic, letter.reason).inc()
 

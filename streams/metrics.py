@@ -21,3 +21,9 @@ RESULTS = Counter("wattledger_relay_results_total", "Relay results recorded", ["
 ORDERS_SENT = Counter("wattledger_relay_orders_sent_total", "Relay orders given to the broker, repeats included")
 ACKS_SENT = Counter("wattledger_sweep_acks_sent_total", "Sweep acknowledgements given to the broker")
 IS_PUBLISHER = Gauge("wattledger_order_publisher", "1 where this worker publishes relay orders")
+HEARD = Gauge(
+    "wattledger_concentrator_heard_timestamp_seconds",
+    "When a concentrator's collector was last heard",
+    ["concentrator"],
+)
+FAILING = Gauge("wattledger_concentrator_failing_meters", "Meters that bring no reading", ["concentrator"])

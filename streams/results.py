@@ -1,4 +1,4 @@
-"""What messages of `relay-results` mean: the outcome of an order, recorded once in its relay's stream.
+"""What messages of `relay-results` mean: the outcome of an order, recorded once in its relay's stream; heartbeats.
 
 A relay's stream has several writers (use cases, `control`, this), so the outcome is decided inside the gate.
 """
@@ -16,6 +16,7 @@ from ledger.domain.event import Event, Fact
 from ledger.domain.relay import OrderConcluded, OrderIssued
 from ledger.store.applied import DeadLetter, Partition, keep_dead_letters
 from ledger.store.gate import Gate
+from ledger.store.heartbeats import keep_heartbeats
 from ledger.store.mapper import fact_of, stored
 from ledger.values.identity import relay_stream
 from streams.message import Message
@@ -27,6 +28,7 @@ class ResultsDraft:
 
     recorded_at: datetime
     results: list[tuple[Message, wire.RelayResult]] = field(default_factory=list)
+    heartbeats: list[tuple[wire.Heartbeat, datetime]] = field(default_factory=list)
     dead_letters: list[DeadLetter] = field(default_factory=list)
     concluded: list[OrderConcluded] = field(default_factory=list)
     repeated: int = 0
@@ -43,9 +45,14 @@ class ResultsDrafter:
         draft = ResultsDraft(self._clock())
         for message in messages:
             try:
-                draft.results.append((message, wire.decode_result(message.value or b"")))
+                found = wire.decode_edge_message(message.value or b"")
             except wire.WireError as error:
                 draft.dead_letters.append(_dead(message, error.reason, error.detail))
+                continue
+            if isinstance(found, wire.Heartbeat):
+                draft.heartbeats.append((found, message.published_at))
+            else:
+                draft.results.append((message, found))
         return draft
 
     def append(self, gate: Gate, draft: ResultsDraft) -> None:
@@ -72,6 +79,7 @@ class ResultsDrafter:
                 continue
             gate.append([stored(Event(relay_stream(result.supply), len(facts) + 1, fact))])
             draft.concluded.append(fact)
+        keep_heartbeats(gate.cursor, draft.heartbeats)
         keep_dead_letters(gate.cursor, draft.dead_letters)
 
     def adopt(self, draft: ResultsDraft) -> None:

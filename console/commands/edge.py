@@ -35,7 +35,8 @@ def collect(
     ledger has acknowledged it; while the broker is away, polling goes on.
 
     Settings: WATTLEDGER_KAFKA_BOOTSTRAP and WATTLEDGER_ORDER_PUBLIC_KEY are needed. WATTLEDGER_SPOOL,
-    WATTLEDGER_METRICS_PORT and WATTLEDGER_KAFKA_IDEMPOTENCE (true for Apache Kafka) are optional.
+    WATTLEDGER_METRICS_PORT, WATTLEDGER_HEARTBEAT (seconds, 30) and WATTLEDGER_KAFKA_IDEMPOTENCE (true for Apache
+    Kafka) are optional.
 
     Signals: SIGTERM and SIGINT end it. SIGUSR1 makes one final sweep of every meter and stops polling, while
     publishing goes on; all is delivered when wattledger_polling_stopped is 1 and wattledger_spool_sweeps is 0. SIGHUP

@@ -1,6 +1,7 @@
 """For who stands before a meter: which profiles there are, whether one is sound, and what a meter shows."""
 
 import asyncio
+import os
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -22,9 +23,10 @@ class ParityChoice(StrEnum):
 
 
 def register(app: typer.Typer) -> None:
-    """Add `collectors profiles`, `collectors check-profile` and `collectors probe`."""
+    """Add `collectors profiles`, `collectors check-profile`, `collectors probe` and `collectors heard`."""
     group = typer.Typer(no_args_is_help=True, help="Meters' profiles, and what a meter shows.")
-    for name, command in (("profiles", profiles), ("check-profile", check_profile), ("probe", probe)):
+    commands = (("profiles", profiles), ("check-profile", check_profile), ("probe", probe), ("heard", heard))
+    for name, command in commands:
         group.command(name)(command)
     app.add_typer(group, name="collectors", rich_help_panel="Edge")
 
@@ -48,6 +50,13 @@ def profiles() -> None:
         total = f"{profile.total.address:#06x} {profile.total.kind}, {profile.total.confidence}"
         table.add_row(name, profile.model, total, ", ".join(filter(None, tells)), profile.source)
     Console(width=max(160, Console().width)).print(table)
+
+
+def heard() -> None:
+    """Show when each concentrator's collector was last heard by the ledger, and how it fares by its own word."""
+    from console.supplies.waiting_shown import show_heard
+
+    show_heard(os.environ)
 
 
 def check_profile(

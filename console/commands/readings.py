@@ -53,6 +53,8 @@ def worklist(
 
     serial-mismatch: a meter reads back another serial than its own. Its supply point is not switched until it is
     exchanged, or reads back its own again.
+
+    collector-silent: a concentrator's collector was not heard for five minutes; `collectors heard` tells more.
     """
     from console.supplies.waiting_shown import show_worklist
 

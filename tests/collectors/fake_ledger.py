@@ -45,6 +45,13 @@ class FakeLedger:
         return all(earlier < later for each in times.values() for earlier, later in pairwise(each))
 
 
+class SilentLedger(FakeLedger):
+    """A ledger that is down: its acknowledgements say that it has applied nothing."""
+
+    def take(self, sweep: wire.Sweep) -> wire.SweepAck:
+        return wire.SweepAck(concentrator=sweep.concentrator, collector=sweep.collector, sequence=0)
+
+
 async def create_topics(bootstrap: str) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
@@ -79,13 +86,18 @@ class ServerSide:
     def __init__(self, ledger: FakeLedger, producer: AIOKafkaProducer) -> None:
         self.ledger = ledger
         self.results: list[wire.RelayResult] = []
+        self.heartbeats: list[wire.Heartbeat] = []
         self._producer = producer
 
     async def run(self, consumer: AIOKafkaConsumer) -> None:
         while True:
             record = await consumer.getone()
             if record.topic == wire.RELAY_RESULTS:
-                self.results.append(wire.decode_result(record.value))
+                found = wire.decode_edge_message(record.value)
+                if isinstance(found, wire.RelayResult):
+                    self.results.append(found)
+                else:
+                    self.heartbeats.append(found)
                 continue
             sweep = wire.decode_meter_message(record.value)
             assert isinstance(sweep, wire.Sweep)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from collectors.simulator.run import Simulator, simulating
 from collectors.site import Site
 from collectors.spool import Spool
 from tests.collectors.builders import SIGNER, a_site, an_order, free_port, serial_of, settings_for, until
-from tests.collectors.fake_ledger import FakeLedger, create_topics, on_broker
+from tests.collectors.fake_ledger import FakeLedger, SilentLedger, create_topics, on_broker
 from tests.services.broker import KafkaBroker, is_apache
 
 pytestmark = pytest.mark.kafka
@@ -64,6 +65,31 @@ def test_after_the_final_sweep_the_ledger_has_what_the_registers_show(
             assert len(ledger.registers()) == 6
             assert _all_taken_in(simulator, ledger)
             assert ledger.read_times_rise()
+
+    asyncio.run(scene())
+
+
+def test_the_office_hears_how_each_concentrator_fares_even_while_no_sweep_is_acknowledged(
+    tmp_path: Path, own_broker: KafkaBroker
+) -> None:
+    async def scene() -> None:
+        await create_topics(own_broker.bootstrap)
+        there = a_site(tmp_path, ports=[port := free_port()], meters_each=2)
+        site = a_site(tmp_path, ports=[port, free_port()], meters_each=3)
+        settings = replace(settings_for(own_broker.bootstrap), heartbeat_interval_s=0.2)
+        async with (
+            simulating(site=there),
+            on_broker(SilentLedger(), own_broker.bootstrap) as side,
+            _collecting(site, settings, tmp_path / "spool") as collector,
+        ):
+            await until(lambda: any(beat.failing and beat.spool_sweeps >= 2 for beat in side.heartbeats))
+            await until(lambda: len({beat.concentrator for beat in side.heartbeats[-2:] if beat.failing}) == 2)
+            newest = {beat.concentrator: beat for beat in side.heartbeats}
+            assert {name: (beat.meters, beat.failing) for name, beat in newest.items()} == {
+                "C1": (3, 1),
+                "C2": (3, 3),
+            }
+            assert {beat.collector for beat in side.heartbeats} == {collector.id}
 
     asyncio.run(scene())
 

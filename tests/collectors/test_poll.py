@@ -1,7 +1,7 @@
 """What a poller keeps of a sweep: only what the ledger can read; a message that it cannot would stop all after it."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -19,6 +19,7 @@ class SweeperOf:
 
     concentrator: Concentrator
     readings: list[wire.Reading]
+    failing: set[str] = field(default_factory=set)
 
     async def sweep(self, *, all_meters: bool = False) -> list[wire.Reading]:
         return self.readings

@@ -124,8 +124,9 @@ class Office:
 
     def _take_results(self, values: Iterable[bytes]) -> None:
         for value in values:
-            result = wire.decode_result(value)
-            self.results[str(result.order)] = result
+            result = wire.decode_edge_message(value)
+            if isinstance(result, wire.RelayResult):
+                self.results[str(result.order)] = result
 
 
 def booked(connection: "psycopg.Connection[Any]", supplies: Iterable[str]) -> dict[str, int]:

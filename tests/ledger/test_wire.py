@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from ledger import wire
 from ledger.wire import (
+    Heartbeat,
     IntervalReading,
     Reading,
     RegisterReading,
@@ -22,12 +23,13 @@ from ledger.wire import (
     WireError,
     decode_ack,
     decode_command,
+    decode_edge_message,
     decode_meter_message,
     decode_result,
     encode,
 )
 
-DECODERS = [decode_meter_message, decode_ack, decode_command, decode_result]
+DECODERS = [decode_meter_message, decode_ack, decode_command, decode_result, decode_edge_message]
 
 SWEEP = Sweep(
     concentrator="c1",
@@ -103,12 +105,27 @@ RESULT_BYTES = (
     b'{"schema":1,"order":"00000000-0000-0000-0000-000000000007","supply":"room-1","meter":"m1","concentrator":"c1",'
     b'"outcome":"confirmed","readback":"open","at":"2026-11-22T18:00:02Z","detail":""}'
 )
+BEAT = Heartbeat(
+    collector="edge-1.0a1b",
+    concentrator="c1",
+    at=datetime(2026, 11, 22, 18, 0, 2, tzinfo=UTC),
+    meters=30,
+    failing=1,
+    spool_sweeps=12,
+    spool_oldest_s=720,
+)
+BEAT_BYTES = (
+    b'{"kind":"heartbeat","schema":1,"collector":"edge-1.0a1b","concentrator":"c1","at":"2026-11-22T18:00:02Z",'
+    b'"meters":30,"failing":1,"spool_sweeps":12,"spool_oldest_s":720}'
+)
 GOLDEN = [
     (decode_meter_message, SWEEP, SWEEP_BYTES),
     (decode_meter_message, TICK, TICK_BYTES),
     (decode_ack, ACK, ACK_BYTES),
     (decode_command, COMMAND, COMMAND_BYTES),
     (decode_result, RESULT, RESULT_BYTES),
+    (decode_edge_message, RESULT, RESULT_BYTES),
+    (decode_edge_message, BEAT, BEAT_BYTES),
 ]
 
 

@@ -13,6 +13,7 @@ from ledger.domain.event import Event
 from ledger.domain.relay import OrderConcluded, OrderIssued
 from ledger.store.applied import Partition
 from ledger.store.gate import gated
+from ledger.store.heartbeats import last_heard, silent
 from ledger.store.log import read_log
 from ledger.store.mapper import stored
 from ledger.values.identity import order_id, relay_stream
@@ -97,6 +98,32 @@ def test_a_result_of_an_order_nobody_gave_is_a_dead_letter(
     with psycopg.connect(database.url()) as connection:
         rows = connection.execute("SELECT message_offset, reason FROM ledger.dead_letters").fetchall()
     assert rows == [(0, "unknown-order")]
+
+
+def test_a_heartbeat_is_a_row_that_the_newest_holds_and_who_falls_silent_is_seen(
+    database: Database, applier: Applier[ResultsDraft]
+) -> None:
+    beat = wire.Heartbeat(
+        collector="edge-1.a", concentrator="c1", at=AT, meters=30, failing=2, spool_sweeps=5, spool_oldest_s=60
+    )
+    anew = msgspec.structs.replace(beat, collector="edge-1.b", failing=1)
+    said = [(beat, 0), (msgspec.structs.replace(beat, failing=3), 30), (anew, 60), (beat, 20)]
+    messages = [
+        Message(PARTITION, number, b"c1", wire.encode(one), AT + timedelta(seconds=after_s))
+        for number, (one, after_s) in enumerate(said)
+    ]
+    applier.apply(messages[:3])
+    applier.apply(messages[3:])
+    with psycopg.connect(database.url("wattledger_finance")) as connection:
+        (heard,) = last_heard(connection)
+        assert (heard.collector, heard.failing, heard.heard_at) == ("edge-1.b", 1, AT + timedelta(seconds=60))
+        assert heard.clock_ahead == timedelta(seconds=-60)
+        minute = timedelta(minutes=1)
+        assert silent(connection, now=AT + 2 * minute, after=minute) == []
+        assert silent(connection, now=AT + 3 * minute, after=minute) == [heard]
+        held = connection.execute("SELECT failing FROM ledger.heartbeats WHERE collector = 'edge-1.a'").fetchone()
+        assert held == (3,)
+    assert _concluded(database) == []
 
 
 def test_an_order_is_sent_until_it_is_answered(database: Database, applier: Applier[ResultsDraft]) -> None:
