@@ -1,4 +1,4 @@
-"""The journal's daily aggregates: postings per UTC day of recording, code and account.
+"""The journal's aggregates: postings per UTC day of recording, code and account; and per block of positions and code.
 
 The journal itself is a view over the events' own postings (projections.journal).
 """
@@ -11,10 +11,12 @@ from psycopg import Cursor
 from psycopg.sql import SQL, Identifier
 
 from ledger.store.log import Logged
-from projections.model import ReadModel, Table
+from projections.model import ReadModel, Table, columns
 from projections.postings import postings_of
 
 Key = tuple[date, str, str]
+# As the migration that made the table has it, too.
+BLOCK_POSITIONS = 10_000
 
 
 def fold(events: Sequence[Logged]) -> dict[Key, tuple[int, int]]:
@@ -32,6 +34,17 @@ def fold(events: Sequence[Logged]) -> dict[Key, tuple[int, int]]:
     return totals
 
 
+def fold_blocks(events: Sequence[Logged]) -> dict[tuple[int, str], tuple[int, int]]:
+    """Return the sum in micro-units and the number of postings that a batch adds per block of positions and code."""
+    totals: dict[tuple[int, str], tuple[int, int]] = {}
+    for event in events:
+        block = (event.position - 1) // BLOCK_POSITIONS
+        for posting in postings_of(event.fact):
+            amount_micros, count = totals.get((block, posting.code), (0, 0))
+            totals[block, posting.code] = (amount_micros + posting.amount_micros, count + 1)
+    return totals
+
+
 _UPSERT = SQL("""
 INSERT INTO {schema}.journal_daily AS j (day, code, account, amount, postings)
 SELECT day, code, account, amount_micros * 0.000001, postings
@@ -41,10 +54,18 @@ ON CONFLICT (day, code, account) DO UPDATE SET
     amount = j.amount + excluded.amount,
     postings = j.postings + excluded.postings
 """)
+_UPSERT_BLOCKS = SQL("""
+INSERT INTO {schema}.journal_blocks AS j (block, code, amount, postings)
+SELECT block, code, amount_micros * 0.000001, postings
+FROM unnest(%s::bigint[], %s::text[], %s::numeric[], %s::bigint[]) AS n (block, code, amount_micros, postings)
+ON CONFLICT (block, code) DO UPDATE SET
+    amount = j.amount + excluded.amount,
+    postings = j.postings + excluded.postings
+""")
 
 
 def project(cursor: Cursor[Any], events: Sequence[Logged], schema: str) -> None:
-    """Add a batch to the daily aggregates."""
+    """Add a batch to the aggregates."""
     totals = fold(events)
     if not totals:
         return
@@ -58,6 +79,12 @@ def project(cursor: Cursor[Any], events: Sequence[Logged], schema: str) -> None:
             [count for _, count in totals.values()],
         ),
     )
+    rows = [(*key, *total) for key, total in fold_blocks(events).items()]
+    cursor.execute(_UPSERT_BLOCKS.format(schema=Identifier(schema)), columns(rows))
 
 
-MODEL = ReadModel("journal", (Table("journal_daily", ("day", "code", "account")),), project)
+MODEL = ReadModel(
+    "journal",
+    (Table("journal_daily", ("day", "code", "account")), Table("journal_blocks", ("block", "code"))),
+    project,
+)

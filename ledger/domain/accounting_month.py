@@ -32,6 +32,11 @@ def effective_month(fact: Fact, *, zone: str) -> str:
     instant = effective_at(fact)
     if getattr(fact, "started_at", None) is not None:
         instant -= _INSTANT_BEFORE
+    return month_at(instant, zone=zone)
+
+
+def month_at(instant: datetime, *, zone: str) -> str:
+    """Return the month (`2026-07`) in which an instant lies, in a zone."""
     local = instant.astimezone(_zone(zone))
     return f"{local.year:04}-{local.month:02}"
 

@@ -11,7 +11,7 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import tuple_row
 
 from ledger.domain.event import Event, Fact
-from ledger.store.command import Command
+from ledger.store.command import Command, kept_key
 from ledger.store.log import Logged, read_log
 from ledger.store.recorder import Guard
 from ledger.store.standing import Checkpoint, Standing, from_the_first, standing_of
@@ -19,10 +19,12 @@ from ledger.values.errors import Conflict
 
 State = TypeVar("State")
 
-# An index serves this one: its expression and its condition must stand here word for word.
+# Indexes serve these: their expressions and their conditions must stand here word for word.
 _OCCUPIED_BY = """
-SELECT DISTINCT ledger.fact(state) ->> 'supply' AS supply FROM ledger.events
-WHERE topic = 'supply.occupied/1' AND ledger.fact(state) ->> 'account' = %s
+SELECT ledger.fact(state) ->> 'supply' AS supply FROM ledger.events
+WHERE topic = 'supply.occupied/1' AND ledger.fact(state) ->> 'account' = %(account)s
+UNION SELECT ledger.fact(state) ->> 'supply' FROM ledger.events
+WHERE topic = 'supply.vacated/1' AND ledger.fact(state) ->> 'landlord' = %(account)s
 ORDER BY supply
 """
 
@@ -102,9 +104,9 @@ class Ledger(Application[UUID]):
         return 0 if row is None else int(row[0])
 
     def occupied_by(self, account: str) -> list[str]:
-        """Return the supply points that an account occupies or has occupied, by code."""
+        """Return the supply points that an account pays for or did, vacant ones of a landlord's included, by code."""
         with self.datastore.get_connection() as connection, connection.cursor(row_factory=tuple_row) as cursor:
-            cursor.execute(_OCCUPIED_BY, (account,))
+            cursor.execute(_OCCUPIED_BY, {"account": account})
             return [row[0] for row in cursor]
 
     def earlier(self, command: Command) -> int | None:
@@ -113,7 +115,9 @@ class Ledger(Application[UUID]):
         Raises Conflict where the key came with other content, naming the difference.
         """
         with self.datastore.get_connection() as connection, connection.cursor() as cursor:
-            cursor.execute("SELECT digest, content, position FROM ledger.command_keys WHERE key = %s", (command.key,))
+            cursor.execute(
+                "SELECT digest, content, position FROM ledger.command_keys WHERE key = %s", (command.kept_key,)
+            )
             row = cursor.fetchone()
         if row is None:
             return None
@@ -125,6 +129,13 @@ class Ledger(Application[UUID]):
             " use a new key for a new command",
             differences=found,
         )
+
+    def asked_before(self, key: str) -> dict[str, str] | None:
+        """Return what the command with a key asked for, None where there was none."""
+        with self.datastore.get_connection() as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT content FROM ledger.command_keys WHERE key = %s", (kept_key(key),))
+            row = cursor.fetchone()
+        return None if row is None else dict(row["content"])
 
 
 def differences(before: dict[str, str], after: dict[str, str]) -> str:

@@ -14,7 +14,7 @@ from psycopg.rows import TupleRow
 
 from ledger.domain.event import Event, Fact
 from ledger.store.application import Ledger, State, differences
-from ledger.store.command import Command
+from ledger.store.command import Command, kept_key
 from ledger.store.mapper import fact_of
 from ledger.store.recorder import Guard
 from ledger.store.standing import Checkpoint, from_the_first
@@ -61,8 +61,9 @@ class BatchedLedger(Ledger):
                     fact = fact_of(row["topic"], bytes(row["state"]))
                     stream = row["originator_id"]
                     self._streams[stream].append(Event(stream, row["originator_version"], fact))
-            cursor.execute("SELECT key, content FROM ledger.command_keys WHERE key = ANY(%s)", (names,))
-            self._keys.update({row["key"]: row["content"] for row in cursor.fetchall()})
+            given = {kept_key(name): name for name in names}
+            cursor.execute("SELECT key, content FROM ledger.command_keys WHERE key = ANY(%s)", (list(given),))
+            self._keys.update({given[row["key"]]: row["content"] for row in cursor.fetchall()})
 
     @contextmanager
     def together(self) -> Iterator[Unit]:
@@ -106,9 +107,7 @@ class BatchedLedger(Ledger):
 
     def earlier(self, command: Command) -> int | None:
         """Return 0 where a command with this key was given before, None where none was; raises Conflict."""
-        if command.key not in self._keys:
-            self.preload(streams=(), keys=[command.key])
-        before = self._keys[command.key]
+        before = self.asked_before(command.key)
         if before is None:
             return None
         if before == command.content:
@@ -118,6 +117,12 @@ class BatchedLedger(Ledger):
             f" ({differences(before, command.content)}); use a new key for a new command",
             differences=differences(before, command.content),
         )
+
+    def asked_before(self, key: str) -> dict[str, str] | None:
+        """Return what the command with a key asked for, what waits to be booked included."""
+        if key not in self._keys:
+            self.preload(streams=(), keys=[key])
+        return self._keys[key]
 
     def commit(self) -> Iterator[int]:
         """Book what waits, part by part, and yield how many units each part had.

@@ -46,13 +46,14 @@ class GateRecorder(PostgresApplicationRecorder):
 
 
 def _keep_keys(cursor: Cursor[TupleRow], commands: Sequence[Command], position: int) -> None:
+    """Keep what the commands asked for; of their keys a hash only, for callers use references as keys."""
     cursor.execute(
         "INSERT INTO ledger.command_keys (key, digest, content, position)"
         " SELECT t.key, t.digest, t.content, %s"
         " FROM unnest(%s::text[], %s::bytea[], %s::jsonb[]) AS t (key, digest, content)",
         (
             position,
-            [command.key for command in commands],
+            [command.kept_key for command in commands],
             [command.digest for command in commands],
             [Jsonb(command.content) for command in commands],
         ),

@@ -11,7 +11,7 @@ from psycopg import Connection, Cursor
 from psycopg.rows import TupleRow
 
 from ledger.domain import books as books_stream_of
-from ledger.domain.accounting_month import checked_month, end_of, following, preceding
+from ledger.domain.accounting_month import checked_month, end_of, following, month_at, preceding
 from ledger.domain.books import OPEN, AccountingZoneSet, BalancesClosed, Books, ClosedBalance, MonthClosed
 from ledger.domain.event import FACTS, Event
 from ledger.domain.expected import Missing, missing_readings
@@ -19,7 +19,7 @@ from ledger.domain.meter import MeterState
 from ledger.store.application import Ledger
 from ledger.store.applied import meters_seen
 from ledger.store.billed_to import read_snapshot
-from ledger.store.log import newest_of
+from ledger.store.log import newest_of, read_log
 from ledger.usecases.attempt import appended
 from ledger.usecases.codes import checked_code
 from ledger.values.errors import InvalidValue, Refused
@@ -117,6 +117,8 @@ def close_month(ledger: Ledger, *, month: str, operator: str, now: datetime, all
     def decide() -> Sequence[Event]:
         books, version = ledger.folded(books_stream(), books_stream_of.evolve, OPEN)
         _check_next(books, month, now)
+        if not books.closed_to:
+            _check_not_before(_begun(ledger), month, books.zone)
         missing[:] = missing_of(ledger, month=month, zone=books.zone)
         if missing and not allow_late:
             raise ReadingsMissing(_complaint(month, missing), list(missing))
@@ -148,6 +150,24 @@ def _check_next(books: Books, month: str, now: datetime) -> None:
         )
     if now < (over := end_of(month, zone=books.zone)):
         raise Refused(f"month {month} is not over until {over.isoformat()}; close it then")
+
+
+def _begun(ledger: Ledger) -> datetime | None:
+    """Return when the ledger's first event was recorded, or the first occupant moved in where that was before."""
+    with ledger.datastore.get_connection() as connection:
+        instants = [logged.fact.recorded_at for logged in read_log(connection, after=0, limit=1)]
+        for supply in read_snapshot(connection).supplies.values():
+            instants += [row.occupied_from for row in supply.occupancies[:1]]
+    return min(instants, default=None)
+
+
+def _check_not_before(begun: datetime | None, month: str, zone: str) -> None:
+    """Raise Refused for a month before anything was: every month after it would have to be closed, too."""
+    if begun is None:
+        raise Refused(f"month {month} cannot be closed: the ledger is empty")
+    first = month_at(begun, zone=zone)
+    if month < first:
+        raise Refused(f"month {month} is before the ledger's first, {first}; close that or a later one")
 
 
 def _complaint(month: str, missing: Sequence[Missing]) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
+from itertools import count
 from typing import Literal
 
 from ledger.domain import account as account_stream_of
@@ -119,7 +120,7 @@ def install_meter(
             recorded_at=now,
         )
 
-    command = installation_command(supply, meter, installed_at, opening_milliwh)
+    command = installation_command(ledger, supply, meter, installed_at, opening_milliwh)
     try:
         return _appended(ledger, supply, fact, command=command)
     except Conflict as conflict:
@@ -236,28 +237,45 @@ def check_meter_free(
     ledger: Ledger, *, supply: str, meter: MeterFacts, installed_at: datetime, opening_milliwh: int
 ) -> None:
     """Raise Refused where the meter is installed elsewhere, or differently."""
-    command = installation_command(supply, meter, installed_at, opening_milliwh)
+    command = installation_command(ledger, supply, meter, installed_at, opening_milliwh)
     try:
         ledger.earlier(command)
     except Conflict as conflict:
         raise taken(meter, conflict) from None
 
 
-def installation_command(supply: str, meter: MeterFacts, installed_at: datetime, opening_milliwh: int) -> Command:
+def installation_command(
+    ledger: Ledger, supply: str, meter: MeterFacts, installed_at: datetime, opening_milliwh: int
+) -> Command:
     """Return an installation's command: its key keeps one meter from measuring two supply points.
 
-    They are two streams and consistency boundaries. What a meter measures beside kWh is left out: it was not told of
-    those installed before it was known.
+    They are two streams and consistency boundaries. Once the meter is removed, its next installation has the next
+    key. What a meter measures beside kWh is left out: it was not told of those installed before it was known.
     """
     content = {"supply": supply, "installed_at": installed_at.isoformat(), "opening_milliwh": str(opening_milliwh)}
     content |= {field.name: str(getattr(meter, field.name)) for field in fields(meter) if field.name != "gives"}
-    return Command(key=f"meter/{meter.serial}", content=content)
+    for number in count(1):
+        key = f"meter/{meter.serial}" if number == 1 else f"meter/{meter.serial}/{number}"
+        before = ledger.asked_before(key)
+        if before is None or before == content or not _is_over(ledger, meter.serial, before, installed_at):
+            return Command(key=key, content=content)
+    raise AssertionError("a count has no end")
+
+
+def _is_over(ledger: Ledger, serial: str, before: dict[str, str], by: datetime) -> bool:
+    """Tell whether an earlier installation of a meter had ended by an instant."""
+    state: Supply | None = ledger.folded(supply_stream(before["supply"]), supply_stream_of.evolve, None)[0]
+    began = datetime.fromisoformat(before["installed_at"])
+    spells = () if state is None else state.spells
+    its = [row for row in spells if (row.meter.meter, row.meter.installed_at) == (serial, began)]
+    return bool(its) and its[-1].ends is not None and its[-1].ends <= by
 
 
 def taken(meter: MeterFacts, conflict: Conflict) -> Refused:
     """Return the refusal of a meter that is installed elsewhere, or differently."""
     return Refused(
-        f"meter {meter.serial!r} is installed already, and differently: {conflict.differences}; check the serial"
+        f"meter {meter.serial!r} is installed already, and differently: {conflict.differences}; check the serial,"
+        " or tell of its removal there first"
     )
 
 

@@ -249,7 +249,7 @@ def _told(
         return appended(ledger, decide, guard=guard)
     meter, opening_milliwh = installed
     try:
-        command = installation_command(supply, meter, at, opening_milliwh)
+        command = installation_command(ledger, supply, meter, at, opening_milliwh)
         return appended(ledger, decide, command=command, guard=guard)
     except Conflict as conflict:
         raise taken(meter, conflict) from None

@@ -1,5 +1,6 @@
 """The ledger as use cases see it: streams fold, a lost race appends nothing, a key has one effect."""
 
+import hashlib
 from typing import Any
 from uuid import uuid4
 
@@ -97,3 +98,13 @@ def test_a_stored_event_comes_back_as_the_fact_it_was(ledger: Ledger, writer: Co
     log = read_log(writer, after=0)
     assert [entry.fact for entry in log] == facts.FACTS
     assert [(entry.stream, entry.version) for entry in log] == [(STREAM, n) for n in range(1, len(facts.FACTS) + 1)]
+
+
+def test_of_a_callers_key_a_hash_is_kept_for_it_may_be_a_reference(ledger: Ledger, writer: Connection[Any]) -> None:
+    command = Command("top-up/+86 139 1234 5678", {"amount": "5"})
+    ledger.append(opened(1), command=command)
+    row = writer.execute("SELECT key, content::text FROM ledger.command_keys").fetchone()
+    assert row is not None
+    assert row[0] == f"top-up/{hashlib.sha256(b'+86 139 1234 5678').hexdigest()}"
+    assert "1234" not in row[1]
+    assert ledger.asked_before(command.key) == {"amount": "5"}

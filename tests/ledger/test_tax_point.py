@@ -20,6 +20,7 @@ from ledger.usecases.money.tax_point import tax_in
 from ledger.usecases.money.undoing import ReverseTopUp, TransferTopUp
 from ledger.usecases.sites import change_site_settings
 from ledger.usecases.supplies import MeterFacts, assign_tariff, install_meter, occupy, register_supply
+from ledger.usecases.supply_life import assign_landlord, move_out
 from ledger.usecases.tariffs import publish_tariff
 from tests.ledger.builders import MOVED_IN, household, tariff_text
 from tests.ledger.till import Till, books, micros
@@ -102,6 +103,23 @@ def test_a_debit_given_back_is_an_advance_again(till: Till) -> None:
     debit = till.uses("a-1", 113, at_payment=True)
     till.orders(CorrectDebit(debit_position=debit, amount_micros=micros("11.3")))
     assert is_right(till, "a-1")
+
+
+def test_a_landlord_pays_tax_with_the_top_up_for_what_is_vacant(ledger: Ledger) -> None:
+    till = Till(ledger)
+    till.opens("a-1", "landlord")
+    publish_and_occupy(ledger, "a-1")
+    assign_landlord(ledger, supply="room-of-a-1", account="landlord", effective_from=MOVED_IN, now=MOVED_IN)
+    move_out(
+        ledger,
+        supply="room-of-a-1",
+        at=MOVED_IN + timedelta(hours=1),
+        register_milliwh=None,
+        now=MOVED_IN + timedelta(hours=2),
+    )
+    assert ledger.occupied_by("landlord") == ["room-of-a-1"]
+    till.tops_up("landlord", 113, now=MOVED_IN + timedelta(hours=3))
+    assert till.advance_tax("landlord") == 13
 
 
 def test_several_taxes_each_have_their_share(ledger: Ledger, writer: Connection[object]) -> None:

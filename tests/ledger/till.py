@@ -42,13 +42,14 @@ class Till:
 
     def tops_up(self, account: str, amount: Decimal | float | str, **words: Any) -> int:
         """Return the position of the top-up."""
+        now = words.pop("now", MOVED_IN)
         return top_up(
             self.ledger,
             account=account,
             amount_micros=micros(amount),
             channel="kiosk",
             key=f"{self.prefix}top-up-{next(self.numbers)}",
-            now=MOVED_IN,
+            now=now,
             **words,
         ).position
 

@@ -70,6 +70,18 @@ def test_a_month_with_readings_missing_is_refused_and_they_are_named(house: Stor
     assert closing.books_of(ledger) == OPEN
 
 
+@pytest.mark.parametrize("month", ["2026-06", "0202-07"])
+def test_a_month_before_anything_was_is_not_closed(house: Story, ledger: Ledger, month: str) -> None:
+    with pytest.raises(Refused, match=f"month {month} is before the ledger's first, 2026-07"):
+        close_month(ledger, month=month, operator="ana", now=IN_AUGUST, allow_late=True)
+    assert closing.books_of(ledger) == OPEN
+
+
+def test_an_empty_ledger_has_no_month_to_close(ledger: Ledger) -> None:
+    with pytest.raises(Refused, match="the ledger is empty"):
+        close_july(ledger)
+
+
 def test_a_meter_that_stood_still_to_the_months_end_is_not_missing(house: Story, ledger: Ledger) -> None:
     with ledger.datastore.transaction(commit=True) as cursor:
         cursor.execute("INSERT INTO ledger.meters_seen (supply, seen_at) VALUES ('flat-2', %s)", (JULY_ENDS,))
@@ -220,7 +232,7 @@ def test_intervals_must_reach_the_months_end_without_a_gap() -> None:
         min_size=2,
         max_size=10,
     ),
-    closed_after=st.integers(0, 10),
+    closed_after=st.integers(1, 10),
 )
 def test_closed_balances_never_change_whatever_is_booked_afterwards(
     bookings: list[tuple[str, int, int]],
@@ -240,8 +252,7 @@ def test_closed_balances_never_change_whatever_is_booked_afterwards(
             for account, second, amount in bookings
         ]
         cut = min(closed_after, len(facts))
-        if facts[:cut]:
-            story.tell(*facts[:cut])
+        story.tell(*facts[:cut])
         with (
             Ledger(url=story.url) as ledger,
             connect(database.url("wattledger_projector"), name="test") as projector,

@@ -2,13 +2,14 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg import Connection
 
 from ledger.domain.event import Fact
 from ledger.store.log import head_of
-from projections import queries
+from projections import journal, queries
 from tests.projections.builders import START, Story, a_busy_month, revenue_codes, topped_up, usage_debited
 from tests.projections.conftest import Project
 
@@ -72,3 +73,20 @@ def test_the_trial_balance_is_zero_at_the_end_of_every_day(
     assert found[0].rows == ()
     assert len({trial.rows for trial in found}) > 6
     assert found[-1].rows == queries.trial_balance(finance).rows
+
+
+def test_whole_blocks_and_the_rest_of_the_log_are_the_trial_balance(
+    story: Story, finance: Connection[Any], project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (journal, queries):
+        monkeypatch.setattr(module, "BLOCK_POSITIONS", 7)
+    story.tell_each(a_busy_month())
+    head, _ = head_of(finance)
+    straight = [queries.trial_balance_at(finance, position=position) for position in range(head + 1)]
+    assert straight[head // 2].rows
+    project(limit=5)
+    with finance.cursor() as cursor:
+        blocks = cursor.execute("SELECT count(DISTINCT block), max(block) FROM projections.journal_blocks").fetchone()
+    assert blocks is not None
+    assert blocks[0] > 3
+    assert [queries.trial_balance_at(finance, position=position) for position in range(head + 1)] == straight

@@ -22,6 +22,7 @@ from ledger.usecases.supply_life import (
     exchange_meter,
     move_in,
     move_out,
+    reinstall_meter,
     remove_meter,
 )
 from ledger.values.errors import InvalidValue, NotFound, Refused
@@ -278,6 +279,31 @@ def test_a_removed_meters_readings_are_strays_and_nobody_is_billed(site: Site) -
         rows = connection.execute("SELECT meter, reason FROM ledger.stray_readings").fetchall()
     assert rows == [("c1-1-m", "not-installed")]
     assert site.milliwh() == {}
+
+
+def test_a_removed_meter_is_installed_again_and_a_third_time_elsewhere(site: Site) -> None:
+    old = MeterFacts(serial="c1-1-m", profile="acrel_ddsy1352", max_power_w=100_000_000)
+
+    def installs(supply: str, minute: float) -> int:
+        return reinstall_meter(
+            site.ledger, supply=supply, meter=old, at=at(minute), opening_milliwh=OPENING_MILLIWH, now=at(90)
+        )
+
+    remove_meter(site.ledger, supply="c1-1", at=at(10), closing_milliwh=None, now=at(90))
+    remove_meter(site.ledger, supply="c2-1", at=at(10), closing_milliwh=None, now=at(90))
+    with pytest.raises(Refused, match=r"is installed already, and differently.*tell of its removal there first"):
+        installs("c2-1", minute=10 - 1e-3)
+    again = installs("c1-1", minute=20)
+    assert installs("c1-1", minute=20) == again, "the same again has one effect"
+    with pytest.raises(Refused, match="supply was 'c1-1', is 'c2-1'"):
+        installs("c2-1", minute=30)
+    site.reads(3, minute=60)
+    assert site.milliwh() == {"c1-1-a": 3_000_000}
+    remove_meter(site.ledger, supply="c1-1", at=at(70), closing_milliwh=None, now=at(90))
+    installs("c2-1", minute=80)
+    site.reads(4, minute=90, concentrator="c2")
+    debits = [fact for fact in site.facts("c2-1") if isinstance(fact, UsageDebited)]
+    assert [(fact.meter, fact.usage_milliwh) for fact in debits] == [("c1-1-m", 4_000_000)]
 
 
 @pytest.mark.parametrize(
