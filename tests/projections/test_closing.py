@@ -263,11 +263,9 @@ def test_closed_balances_never_change_whatever_is_booked_afterwards(
             register(projector, models=MODELS)
             while project_next(projector, models=MODELS, limit=3):
                 pass
-            july = [row for row in zip(bookings, facts, strict=True) if row[1].ended_at <= JULY_ENDS]
             before = {account: 0 for account, _, _ in bookings}
-            for (account, _, amount), fact in july:
-                if fact in facts[:cut]:
-                    before[account] += amount
+            for (account, _, amount), fact in list(zip(bookings, facts, strict=True))[:cut]:
+                before[account] += amount if fact.ended_at <= JULY_ENDS else 0
             prepaid = {
                 row.account: row.amount_micros
                 for row in sums_to(projector, month="2026-07")
