@@ -1,61 +1,103 @@
 """Candidates: the supplies on whose relays, by the projections, something may have to be decided.
 
-A hint only, and a wide one: the decision itself is taken on the ledger's head.
+A hint only, and a wide one: the decision itself is taken on the ledger's head. A supply that was looked at, and has not
+moved since, is looked at again only after a while, for the sake of what time alone brings about.
 """
 
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 from psycopg import Connection
+from psycopg.rows import scalar_row, tuple_row
 
-from ledger.domain.relay import CONSENT_LASTS, UNDONE
-from projections.decide import FIRST_RETRY, LONGEST_RETRY
+from ledger.domain.credit.policy import CreditPolicySet
+from ledger.domain.event import Fact
+from ledger.domain.site import SiteSettingsChanged
+from ledger.store.mapper import fact_of
+from ledger.values.identity import site_stream
 
+# How long at most before time is noticed: a lead over, a pause over, hours in which nobody is cut.
+RECHECK = timedelta(seconds=1)
+
+# Below the highest line that any policy draws, or with a relay that is not simply closed and forgotten; and where
+# something moved since: an account's row, a relay's, a site's. Occupants of before come along, and are passed over.
 _CANDIDATES = """
-SELECT s.supply
-FROM projections.supplies AS s
-CROSS JOIN LATERAL (
-    SELECT o.account FROM projections.occupancies AS o
-    WHERE o.supply = s.supply AND o.occupied_from <= %(now)s ORDER BY o.position DESC LIMIT 1
-) AS o
-CROSS JOIN LATERAL (
-    SELECT x.warning_balance, x.reconnection FROM projections.sites AS x
-    WHERE x.site = s.site AND x.effective_from <= %(now)s ORDER BY x.effective_from DESC LIMIT 1
-) AS x
-JOIN projections.balances AS b ON b.account = o.account
-LEFT JOIN projections.relay AS r ON r.supply = s.supply
-LEFT JOIN projections.account_conditions AS c ON c.account = o.account
-WHERE s.supply > %(after)s AND s.meter <> '' AND (
-    (b.balance + coalesce(c.disputed, 0) < x.warning_balance) <> coalesce(r.warned, false)
-    OR s.measures = 'register' AND (
-        CASE WHEN coalesce('credit' = ANY (r.locks), false) THEN b.balance + coalesce(c.disputed, 0) > 0
-        ELSE b.balance + coalesce(c.disputed, 0) <= 0
-            AND coalesce(c.disputes, 0) = 0 AND coalesce(c.notice_until <= %(now)s, true) END
-        OR cardinality(r.locks) > 0 AND r.desired = 'closed'
-        OR cardinality(r.locks) = 0 AND r.desired = 'open' AND (
-            x.reconnection = 'automatic' OR r.consented_at > %(now)s - %(consent_lasts)s
-        )
-        OR (r.order_outcome = '' AND r.order_expires_at <= %(now)s
-            OR r.order_outcome = ANY (%(undone)s) AND r.order_readback <> r.desired)
-        AND r.order_issued_at + least(%(first)s * power(2, least(r.attempts - 1, 20)), %(longest)s) <= %(now)s
-    )
+WITH low AS (
+    SELECT o.supply, greatest(b.position, c.position) AS position
+    FROM projections.balances AS b
+    LEFT JOIN projections.account_conditions AS c ON c.account = b.account
+    JOIN projections.occupancies AS o ON o.account = b.account
+    WHERE b.balance <= %(line)s * 0.000001
+    UNION ALL
+    SELECT r.supply, greatest(r.position, b.position, c.position)
+    FROM projections.relay AS r
+    LEFT JOIN projections.occupancies AS o ON o.supply = r.supply
+    LEFT JOIN projections.balances AS b ON b.account = o.account
+    LEFT JOIN projections.account_conditions AS c ON c.account = o.account
+    WHERE r.warned OR r.desired <> 'closed' OR cardinality(r.locks) > 0 OR r.order_outcome NOT IN ('confirmed', '')
+        OR r.order_sequence > 0 AND r.order_outcome = ''
 )
-ORDER BY s.supply LIMIT %(limit)s
+SELECT l.supply, greatest(max(l.position), max(s.position))
+FROM low AS l JOIN projections.supplies AS s ON s.supply = l.supply
+WHERE s.meter <> '' AND l.supply > %(after)s
+GROUP BY l.supply ORDER BY l.supply
 """
 
 
-def candidates(connection: Connection[Any], *, now: datetime, after: str, limit: int) -> list[str]:
-    """Return up to `limit` supplies that may need a decision, in order, from behind the supply `after`."""
-    cursor = connection.execute(
-        _CANDIDATES,
-        {
-            "now": now,
-            "after": after,
-            "limit": limit,
-            "undone": sorted(UNDONE),
-            "consent_lasts": CONSENT_LASTS,
-            "first": FIRST_RETRY,
-            "longest": LONGEST_RETRY,
-        },
-    )
-    return [row[0] for row in cursor]
+@dataclass(slots=True)
+class Candidates:
+    """Finds what to look at; remembers what was looked at, by its rows' positions and when."""
+
+    line_micros: int = 0
+    site_events: int = -1
+    seen: dict[str, tuple[int, datetime]] = field(default_factory=dict)
+
+    def next_page(self, connection: Connection[Any], *, now: datetime, after: str, limit: int) -> list[str]:
+        """Return up to `limit` supplies that may need a decision, in order, from behind the supply `after`."""
+        self._read_lines(connection)
+        found: list[str] = []
+        with connection.cursor(row_factory=tuple_row) as cursor:
+            wanted = {"line": self.line_micros, "after": after}
+            for supply, position in cursor.execute(_CANDIDATES, wanted):
+                before, at = self.seen.get(supply, (-1, now))
+                if position == before and at <= now < at + RECHECK:
+                    continue
+                self.seen[supply] = (position, now)
+                found.append(supply)
+                if len(found) == limit:
+                    break
+        return found
+
+    def forget(self) -> None:
+        """Look at everything again."""
+        self.seen.clear()
+
+    def _read_lines(self, connection: Connection[Any]) -> None:
+        """Find the highest balance at which any policy that was ever set has anything to say."""
+        with connection.cursor(row_factory=scalar_row) as cursor:
+            sites = cursor.execute("SELECT DISTINCT site FROM projections.sites").fetchall()
+            streams = [site_stream(site) for site in sites]
+            count = cursor.execute(
+                "SELECT count(*) FROM ledger.events WHERE originator_id = ANY(%s)", (streams,)
+            ).fetchone()
+        if count == self.site_events:
+            return
+        self.site_events = count or 0
+        # What a site says anew may concern every supply there.
+        self.seen.clear()
+        with connection.cursor(row_factory=tuple_row) as cursor:
+            cursor.execute("SELECT topic, state FROM ledger.events WHERE originator_id = ANY(%s)", (streams,))
+            lines = [_line(fact_of(topic, bytes(state))) for topic, state in cursor]
+        self.line_micros = max(lines, default=0)
+
+
+def _line(fact: Fact) -> int:
+    """Return the highest balance at which a site's fact has anything to say, in micro-units."""
+    if isinstance(fact, SiteSettingsChanged):
+        return fact.warning_balance_micros
+    if isinstance(fact, CreditPolicySet) and fact.policy is not None:
+        policy = fact.policy
+        offered = 0 if policy.emergency is None else policy.emergency.offered_below_micros
+        return max(0, policy.cut_at_micros, offered, *policy.warnings_micros)
+    return 0

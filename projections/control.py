@@ -17,12 +17,13 @@ from ledger.store.mapper import stored
 from ledger.values.identity import account_stream
 from ledger.values.signing import OrderSigner
 from projections import picture
-from projections.candidates import candidates
+from projections.candidates import Candidates
+from projections.batching import Batching
 from projections.decide import decide
 from projections.metrics import ControlMetrics, served
 from projections.order import OrderBook
 from projections.pace import Pace
-from projections.picture import Picture, TooFarBehind
+from projections.picture import TooFarBehind
 from projections.process import Work, database_now, keep_working, stop_on_signals
 from projections.project import CHANNEL
 from projections.settings import read_control_settings
@@ -58,10 +59,13 @@ class Control:
     read_in_gate: int = READ_IN_GATE
     after: str = ""
     without_settings: int = 0
+    candidates: Candidates = field(default_factory=Candidates)
+    batching: Batching = field(default_factory=Batching)
 
     def begin(self, _connection: Connection[Any]) -> None:
         """Begin with the first supply."""
         self.after = ""
+        self.candidates.forget()
         self.undecided.due_at_s = float("-inf")
 
     def turn(self, connection: Connection[Any]) -> bool:
@@ -69,7 +73,7 @@ class Control:
         now = self._told_time(connection)
         if self.undecided.is_due():
             self._count_undecided(connection, now)
-        supplies = candidates(connection, now=now, after=self.after, limit=self.page)
+        supplies = self.candidates.next_page(connection, now=now, after=self.after, limit=self.page)
         is_full = len(supplies) == self.page
         self.after = supplies[-1] if is_full else ""
         if supplies:
@@ -87,6 +91,7 @@ class Control:
         try:
             seen = picture.taken(connection, supplies=supplies, now=now)
         except TooFarBehind as error:
+            self.candidates.forget()
             return self._put_off("projections-behind", str(error))
         for _ in range(TRIES):
             if not any(decide(situation, now=now) for situation in seen.situations(now=now)):
@@ -96,18 +101,13 @@ class Control:
                 if head - seen.position <= self.read_in_gate:
                     # The very head: what was committed before this decision counts in it, whoever was faster.
                     picture.carried_on(connection, seen, upto=head)
-                    events = self._events(seen, now)
+                    events = self.batching.events_of(seen, self.orders, now=now)
                     gate.append([stored(event) for event in events])
                     return events
             # Too much for the gate to wait for: read it while others write.
             picture.carried_on(connection, seen, upto=head)
+        self.candidates.forget()
         return self._put_off("ledger-busy", f"the ledger grew faster than it was read, {TRIES} times over")
-
-    def _events(self, seen: Picture, now: datetime) -> list[Event]:
-        events: list[Event] = []
-        for situation in seen.situations(now=now):
-            events += self.orders.events_of(situation, decide(situation, now=now), now=now)
-        return events
 
     def _told_time(self, connection: Connection[Any]) -> datetime:
         """Return the time, and take note of how far this host's clock is from it."""

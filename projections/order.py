@@ -8,7 +8,9 @@ from ledger.domain.relay import OrderIssued
 from ledger.values.identity import order_id, relay_stream
 from ledger.values.signing import OrderSigner
 from ledger.wire import RelayCommand
-from projections.decide import Decision, Order, Situation
+from projections.decide import FOR_CREDIT, Decision
+from projections.situation import Situation
+from projections.switching import attempt_of, switched
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +26,20 @@ class OrderBook:
         first = situation.switching.relay.version + 1
         facts = list(decision.facts)
         if decision.order is not None:
-            facts.append(self._issued(situation, decision.order, sequence=first + len(facts), now=now))
+            facts.append(self._issued(situation, decision, sequence=first + len(facts), now=now))
         return [Event(stream, version, fact) for version, fact in enumerate(facts, first)]
 
-    def _issued(self, situation: Situation, order: Order, *, sequence: int, now: datetime) -> OrderIssued:
+    def _issued(self, situation: Situation, decision: Decision, *, sequence: int, now: datetime) -> OrderIssued:
+        order, before = decision.order, situation.switching
+        if order is None:
+            raise AssertionError("a decision without an order has none to be issued")
+        for fact in decision.facts:
+            before = switched(before, fact)
+        standing = situation.standing
+        expires_at = now + self.lifetime
+        if order.action == "open" and order.reason == FOR_CREDIT and standing.friendly_from is not None:
+            # It must not cut anybody whom nobody may cut any more.
+            expires_at = min(expires_at, standing.friendly_from)
         command = self.signer.signed(
             RelayCommand(
                 order=order_id(supply=situation.supply, sequence=sequence),
@@ -39,7 +51,7 @@ class OrderBook:
                 reason=order.reason,
                 ledger_position=situation.ledger_position,
                 issued_at=now,
-                expires_at=now + self.lifetime,
+                expires_at=expires_at,
             )
         )
         return OrderIssued(
@@ -51,10 +63,14 @@ class OrderBook:
             concentrator=command.concentrator,
             meter=command.meter,
             account=situation.account,
-            balance_micros=situation.balance_micros,
+            balance_micros=standing.balance_micros,
             ledger_position=command.ledger_position,
             issued_at=command.issued_at,
             expires_at=command.expires_at,
             signature=command.signature,
+            threshold_micros=standing.threshold_micros,
+            reading_at=situation.reading_at,
+            locks=tuple(sorted(before.relay.locks)),
+            attempt=attempt_of(before, order.action),
             recorded_at=now,
         )

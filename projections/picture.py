@@ -2,27 +2,35 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from psycopg import Connection
 from psycopg.rows import tuple_row
 
+from ledger.domain import cuts as cuts_domain
 from ledger.domain import supply as supply_domain
+from ledger.domain.credit.policy import CreditPolicySet, policy_at
+from ledger.domain.credit.standing import AccountFigures, CreditStanding, credit_standing
+from ledger.domain.cuts import CUTS_FACTS, Cuts
 from ledger.domain.event import Fact
 from ledger.domain.meter import state_of
+from ledger.domain.relay import LockSet
 from ledger.domain.site import SiteSettingsChanged, in_force
 from ledger.domain.supply import Supply
+from ledger.domain.switching_rules import SwitchingRules, rules_at
+from ledger.store.applied import meters_seen
 from ledger.store.log import Logged, head_of, newest_of, read_log
 from ledger.store.mapper import fact_of
-from ledger.values.identity import meter_stream, site_stream, supply_stream
+from ledger.values.identity import cuts_stream, meter_stream, site_stream, supply_stream
 from projections.balances import prepayment_of
 from projections.conditions import CLEAR, Condition, accounts_of, changed, conditions
-from projections.decide import Situation
+from projections.crossing import Entry, TariffOf, crossing_of, entries_upto, tariffs_read
 from projections.errors import ProjectionsError
 from projections.project import tracked
 from projections.relay import RELAY_FACTS, switchings
+from projections.situation import LONG_AGO, Crossing, Situation
 from projections.switching import Switching, switched
 
 # Beyond this the projections are rather waited for: when in doubt the relay stays as it is.
@@ -36,22 +44,33 @@ class TooFarBehind(ProjectionsError):
 
 @dataclass(slots=True)
 class Picture:
-    """Supplies, their relays, the balances of their accounts (micro-units) and their sites' settings at `position`.
+    """Supplies, their relays, the balances of their accounts (micro-units) and their sites' facts at `position`.
 
     Balances, conditions and relays may have been read further back than the rest: events up to their own position
-    are in them.
+    are in them. `entries` are what changed the balances since `begin`, newest last; what was before is in `earlier`,
+    newest first, for the accounts that were at the line when the picture was taken. `readings` are each supply's
+    newest good one, `silent` the concentrators that have not been heard of for long, with when they were.
     """
 
     position: int
+    begin: int
     supplies: dict[str, Supply]
-    settings: dict[str, list[SiteSettingsChanged]]
+    sites: dict[str, list[Fact]]
     balances: dict[str, int]
     relays: dict[str, Switching]
     conditions: dict[str, Condition]
+    cuts: dict[str, Cuts]
     balances_at: int
     relays_at: int
     conditions_at: int
+    tariff_of: TariffOf
+    heard: dict[str, datetime] = field(default_factory=dict)
+    readings: dict[str, datetime] = field(default_factory=dict)
     barred: set[str] = field(default_factory=set)
+    entries: dict[str, list[Entry]] = field(default_factory=dict)
+    earlier: dict[str, tuple[list[Entry], bool]] = field(default_factory=dict)
+    recent_cuts: list[tuple[str, datetime]] = field(default_factory=list)
+    site_sizes: dict[str, int] = field(default_factory=dict)
     streams_at: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -60,6 +79,7 @@ class Picture:
     def follow(self, events: Iterable[Logged]) -> None:
         """Carry the picture on by events in the order of the ledger."""
         for event in events:
+            self._enter(event)
             if event.position > self.balances_at:
                 self._book(event.fact)
             if event.position > self.conditions_at:
@@ -72,39 +92,102 @@ class Picture:
 
     def situations(self, *, now: datetime) -> Iterator[Situation]:
         """Yield what there is to decide on; a supply without meter, occupant or settings is left alone."""
-        for code, supply in sorted(self.supplies.items()):
-            occupancy = supply.occupancy_at(now)
-            settings = in_force(self.settings.get(supply.site, []), now)
-            # An account that has only just moved in is not in the picture yet: next time.
-            if (
-                supply.meter is None
-                or settings is None
-                or occupancy is None
-                or occupancy.account not in self.balances
-            ):
-                continue
-            yield Situation(
-                supply=code,
-                concentrator=supply.concentrator,
-                meter=supply.meter.meter,
-                # A meter read from files or load profiles has no relay that we could reach.
-                has_relay=supply.meter.measures == "register",
-                account=occupancy.account,
-                balance_micros=self.balances[occupancy.account],
-                warning_balance_micros=settings.warning_balance_micros,
-                reconnection=settings.reconnection,
-                switching=self.relays[code],
-                ledger_position=self.position,
-                condition=self.conditions.get(occupancy.account, CLEAR),
-                is_barred=code in self.barred,
-            )
+        for code in sorted(self.supplies):
+            situation = self.situation(code, now=now)
+            if situation is not None:
+                yield situation
 
-    def _bar(self, supply: str, fact: Fact) -> None:
-        """Take note of whether a meter reads back its own serial, as the newest event of its stream has it."""
-        if state_of(fact).read_back:
+    def situation(self, code: str, *, now: datetime) -> Situation | None:
+        """Return a supply's situation, None where it is left alone."""
+        supply = self.supplies[code]
+        occupancy = supply.occupancy_at(now)
+        facts = self.sites.get(supply.site, [])
+        history = [fact for fact in facts if isinstance(fact, SiteSettingsChanged)]
+        settings = in_force(history, now)
+        # An account that has only just moved in is not in the picture yet: next time.
+        if supply.meter is None or settings is None or occupancy is None or occupancy.account not in self.balances:
+            return None
+        terms = supply.terms_at(now)
+        policy = policy_at(
+            [fact for fact in facts if isinstance(fact, CreditPolicySet)],
+            history,
+            now,
+            account=occupancy.account,
+            account_class="" if terms is None else terms.account_class,
+        )
+        standing = credit_standing(policy, self._figures(occupancy.account), now)
+        rules = rules_at(facts, now)
+        return Situation(
+            supply=code,
+            site=supply.site,
+            concentrator=supply.concentrator,
+            meter=supply.meter.meter,
+            # A meter read from files or load profiles has no relay that we could reach.
+            has_relay=supply.meter.measures == "register",
+            account=occupancy.account,
+            standing=standing,
+            reconnection=settings.reconnection,
+            switching=self.relays[code],
+            ledger_position=self.position,
+            rules=rules,
+            cuts=self.cuts.get(supply.site, Cuts(supply.site)),
+            reading_at=self.readings.get(code),
+            silent_since=self._silent_since(supply.concentrator, rules, now),
+            # Before it is known how many of the site were cut lately, nobody is.
+            crossing=self._crossing(occupancy.account, standing, rules) if self._is_counted(supply, standing) else None,
+            is_barred=code in self.barred,
+        )
+
+    def cuts_within(self, site: str, window: timedelta, now: datetime) -> int:
+        """Return how many of a site's supplies were cut for credit lately."""
+        return sum(1 for where, at in self.recent_cuts if where == site and at > now - window)
+
+    def _figures(self, account: str) -> AccountFigures:
+        condition = self.conditions.get(account, CLEAR)
+        return AccountFigures(
+            balance_micros=self.balances[account],
+            disputed_micros=condition.disputed_micros,
+            is_disputed=condition.disputes > 0,
+            notice_until=condition.notice_until,
+            debt_micros=condition.debt_micros,
+        )
+
+    def _is_counted(self, supply: Supply, standing: CreditStanding) -> bool:
+        return not standing.is_out or supply.site in self.site_sizes
+
+    def _silent_since(self, concentrator: str, rules: SwitchingRules, now: datetime) -> datetime | None:
+        heard = self.heard.get(concentrator)
+        if heard is None or not rules.silence_s or now - heard < timedelta(seconds=rules.silence_s):
+            return None
+        return heard
+
+    def _crossing(self, account: str, standing: CreditStanding, rules: SwitchingRules) -> Crossing | None:
+        if not standing.is_out:
+            return LONG_AGO
+        earlier, is_whole = self.earlier.get(account, ([], False))
+        return crossing_of(
+            [*reversed(self.entries.get(account, [])), *earlier],
+            usable_micros=standing.usable_micros,
+            threshold_micros=standing.threshold_micros,
+            rules=rules,
+            tariff_of=self.tariff_of,
+            is_whole=is_whole,
+        )
+
+    def read(self, supply: str, fact: Fact) -> None:
+        """Take note of the newest good reading, and of whether the meter reads back its own serial."""
+        state = state_of(fact)
+        if state.billed_to is not None:
+            self.readings[supply] = max(state.billed_to, self.readings.get(supply, state.billed_to))
+        if state.read_back:
             self.barred.add(supply)
         else:
             self.barred.discard(supply)
+
+    def _enter(self, event: Logged) -> None:
+        for account, change_micros in prepayment_of(event.fact).items():
+            if account in self.balances and change_micros:
+                self.entries.setdefault(account, []).append(Entry(event.position, change_micros, event.fact))
 
     def _book(self, fact: Fact) -> None:
         for account, change_micros in prepayment_of(fact).items():
@@ -119,15 +202,20 @@ class Picture:
     def _switch(self, supply: str, fact: Fact) -> None:
         if supply in self.relays:
             self.relays[supply] = switched(self.relays[supply], fact)
+        if isinstance(fact, LockSet) and fact.cause == "credit":
+            self.recent_cuts.append((fact.site, fact.recorded_at))
 
     def _change(self, fact: Fact) -> None:
         code: str = getattr(fact, "supply", "")
+        site: str = getattr(fact, "site", "")
         if fact.topic.startswith("supply.") and code in self.supplies:
             self.supplies[code] = supply_domain.evolve(self.supplies[code], fact)
         elif fact.topic.startswith("meter.") and code in self.supplies:
-            self._bar(code, fact)
-        elif isinstance(fact, SiteSettingsChanged) and fact.site in self.settings:
-            self.settings[fact.site].append(fact)
+            self.read(code, fact)
+        elif fact.topic.startswith("site.") and site in self.sites:
+            self.sites[site].append(fact)
+        elif isinstance(fact, CUTS_FACTS) and site in self.sites:
+            self.cuts[site] = cuts_domain.evolve(self.cuts.get(site, Cuts(site)), fact)
 
 
 def taken(connection: Connection[Any], *, supplies: Sequence[str], now: datetime) -> Picture:
@@ -137,9 +225,8 @@ def taken(connection: Connection[Any], *, supplies: Sequence[str], now: datetime
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         head, _ = head_of(connection)
         positions = tracked(connection)
-        balances_at, relays_at = positions.get("balances", 0), positions.get("relay", 0)
-        conditions_at = positions.get("conditions", 0)
-        begin = min(balances_at, relays_at, conditions_at)
+        at = {name: positions.get(name, 0) for name in ("balances", "relay", "conditions", "books")}
+        begin = min(at.values())
         behind = head - begin
         if behind > FURTHEST_BEHIND:
             raise TooFarBehind(f"the projections are {behind} events behind; is `wattledger project` running?")
@@ -149,21 +236,43 @@ def taken(connection: Connection[Any], *, supplies: Sequence[str], now: datetime
             "SELECT account, (balance * 1000000)::bigint FROM projections.balances WHERE account = ANY(%s)",
             (sorted(accounts),),
         )
+        sites = {supply.site for supply in folded.values()}
         picture = Picture(
             position=head,
+            begin=begin,
             supplies=folded,
-            settings=_settings(connection, {supply.site for supply in folded.values()}),
+            sites=_of_sites(connection, sites),
             balances=dict(cursor.fetchall()),
             relays=switchings(connection, supplies=folded),
             conditions=conditions(connection, accounts=accounts),
-            balances_at=balances_at,
-            relays_at=relays_at,
-            conditions_at=conditions_at,
-            barred=_barred(connection, folded),
+            cuts=_cuts(connection, sites),
+            balances_at=at["balances"],
+            relays_at=at["relay"],
+            conditions_at=at["conditions"],
+            tariff_of=tariffs_read(connection),
+            heard=_heard(connection, {supply.concentrator for supply in folded.values()}),
         )
+        _read_meters(connection, picture)
         for events in _batches(connection, after=begin, upto=head):
             picture.follow(events)
+        _look_back(connection, picture, now=now)
     return picture
+
+
+def _look_back(connection: Connection[Any], picture: Picture, *, now: datetime) -> None:
+    """Read what brought accounts to the line, and what else is needed where somebody may be cut."""
+    for is_few in (True, False):
+        unknown = [
+            situation
+            for situation in picture.situations(now=now)
+            if situation.crossing is None and "credit" not in situation.switching.relay.locks
+        ]
+        if not unknown:
+            return
+        if is_few:
+            _count_cuts(connection, picture, {situation.site for situation in unknown}, now=now)
+        accounts = sorted({situation.account for situation in unknown})
+        picture.earlier |= entries_upto(connection, accounts, position=picture.begin, is_few=is_few)
 
 
 def carried_on(connection: Connection[Any], picture: Picture, *, upto: int) -> None:
@@ -190,19 +299,56 @@ def _supplies(connection: Connection[Any], codes: Sequence[str]) -> dict[str, Su
     return folded
 
 
-def _barred(connection: Connection[Any], codes: Iterable[str]) -> set[str]:
-    """Return the supplies whose meter reads back another serial than its own."""
-    streams = {meter_stream(code): code for code in codes}
-    newest = newest_of(connection, streams=list(streams))
-    return {streams[stream] for stream, entry in newest.items() if state_of(entry.fact).read_back}
+def _read_meters(connection: Connection[Any], picture: Picture) -> None:
+    """Take in the newest event of each meter, and when it was last read standing still."""
+    streams = {meter_stream(code): code for code in picture.supplies}
+    for stream, entry in newest_of(connection, streams=list(streams)).items():
+        picture.read(streams[stream], entry.fact)
+    for code, seen_at in meters_seen(connection, picture.supplies).items():
+        picture.readings[code] = max(seen_at, picture.readings.get(code, seen_at))
 
 
-def _settings(connection: Connection[Any], sites: set[str]) -> dict[str, list[SiteSettingsChanged]]:
-    settings: dict[str, list[SiteSettingsChanged]] = {site: [] for site in sites}
-    for _, fact in _facts(connection, [site_stream(site) for site in sorted(sites)]):
-        if isinstance(fact, SiteSettingsChanged):
-            settings[fact.site].append(fact)
-    return settings
+def _heard(connection: Connection[Any], concentrators: set[str]) -> dict[str, datetime]:
+    """Return when something came last from each concentrator that was ever heard of."""
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        cursor.execute(
+            "SELECT concentrator, max(applied_at) FROM ledger.sweeps"
+            " WHERE concentrator = ANY(%s) AND applied_at IS NOT NULL GROUP BY concentrator",
+            (sorted(concentrators),),
+        )
+        return dict(cursor.fetchall())
+
+
+def _count_cuts(connection: Connection[Any], picture: Picture, sites: set[str], *, now: datetime) -> None:
+    """Take in how many metered supplies the sites have, and who was cut within the longest window."""
+    since = now - max(rules_at(picture.sites[site], now).window for site in sites)
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        cursor.execute(
+            "SELECT s.site, count(*), array_agg((r.memory ->> 'cut_at')::timestamptz)"
+            " FILTER (WHERE (r.memory ->> 'cut_at')::timestamptz > %s)"
+            " FROM projections.supplies AS s LEFT JOIN projections.relay AS r ON r.supply = s.supply"
+            " WHERE s.site = ANY(%s) AND s.meter <> '' GROUP BY s.site",
+            (since, sorted(sites)),
+        )
+        for site, supplies, cut_at in cursor:
+            picture.site_sizes[site] = supplies
+            picture.recent_cuts += [(site, at) for at in cut_at or ()]
+
+
+def _cuts(connection: Connection[Any], sites: set[str]) -> dict[str, Cuts]:
+    cuts = {site: Cuts(site) for site in sites}
+    streams = {cuts_stream(site): site for site in sites}
+    for stream, fact in _facts(connection, list(streams)):
+        cuts[streams[stream]] = cuts_domain.evolve(cuts[streams[stream]], fact)
+    return cuts
+
+
+def _of_sites(connection: Connection[Any], sites: set[str]) -> dict[str, list[Fact]]:
+    found: dict[str, list[Fact]] = {site: [] for site in sites}
+    streams = {site_stream(site): site for site in sites}
+    for stream, fact in _facts(connection, list(streams)):
+        found[streams[stream]].append(fact)
+    return found
 
 
 def _facts(connection: Connection[Any], streams: Sequence[UUID]) -> Iterator[tuple[UUID, Fact]]:

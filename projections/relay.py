@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import msgspec
 from psycopg import Connection, Cursor
 from psycopg.rows import tuple_row
 from psycopg.sql import SQL, Identifier
@@ -22,14 +23,19 @@ RELAY_FACTS = (
     domain.LockSet,
     domain.LockCleared,
     domain.CloseConsented,
+    domain.GraceBegun,
+    domain.GraceExtended,
+    domain.ForcedOn,
+    domain.ForcingEnded,
     domain.OrderIssued,
     domain.OrderConcluded,
 )
 
+_memory = msgspec.json.Decoder(domain.Memory).decode
 # The newest order is read where it stands in the stream; the row keeps what queries need of it.
 _READ = SQL("""
 SELECT r.supply, r.version, r.desired, r.actual, r.locks, r.warned, r.order_outcome, r.consented_at,
-       r.order_readback, r.attempts, r.disconnections, r.reconnections, e.topic, e.state
+       r.memory::text, r.order_readback, r.attempts, r.disconnections, r.reconnections, e.topic, e.state
 FROM unnest(%s::text[], %s::uuid[]) AS s (supply, stream)
 JOIN {schema}.relay AS r ON r.supply = s.supply
 LEFT JOIN ledger.events AS e ON e.originator_id = s.stream AND e.originator_version = r.order_sequence
@@ -37,22 +43,24 @@ LEFT JOIN ledger.events AS e ON e.originator_id = s.stream AND e.originator_vers
 _UPSERT = SQL("""
 INSERT INTO {schema}.relay (supply, version, desired, actual, locks, warned, order_sequence, order_outcome,
     order_readback, order_issued_at, order_expires_at, attempts, disconnections, reconnections, consented_at,
-    position)
+    memory, position)
 SELECT supply, version, desired, actual, string_to_array(locks, ','), warned, order_sequence,
     order_outcome, order_readback, order_issued_at, order_expires_at, attempts, disconnections, reconnections,
-    consented_at, position
+    consented_at, memory::jsonb, position
 FROM unnest(%s::text[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::boolean[], %s::bigint[], %s::text[],
     %s::text[], %s::timestamptz[], %s::timestamptz[], %s::bigint[], %s::bigint[], %s::bigint[], %s::timestamptz[],
-    %s::bigint[])
+    %s::text[], %s::bigint[])
     AS n (supply, version, desired, actual, locks, warned, order_sequence, order_outcome, order_readback,
-          order_issued_at, order_expires_at, attempts, disconnections, reconnections, consented_at, position)
+          order_issued_at, order_expires_at, attempts, disconnections, reconnections, consented_at, memory,
+          position)
 ON CONFLICT (supply) DO UPDATE SET
     version = excluded.version, desired = excluded.desired, actual = excluded.actual, locks = excluded.locks,
     warned = excluded.warned, order_sequence = excluded.order_sequence, order_outcome = excluded.order_outcome,
     order_readback = excluded.order_readback, order_issued_at = excluded.order_issued_at,
     order_expires_at = excluded.order_expires_at,
     attempts = excluded.attempts, disconnections = excluded.disconnections,
-    reconnections = excluded.reconnections, consented_at = excluded.consented_at, position = excluded.position
+    reconnections = excluded.reconnections, consented_at = excluded.consented_at, memory = excluded.memory,
+    position = excluded.position
 """)
 
 
@@ -68,7 +76,7 @@ def switchings(connection: Connection[Any], *, supplies: Iterable[str], schema: 
 
 
 def _switching(row: tuple[Any, ...]) -> Switching:
-    supply, version, desired, actual, locks, warned, outcome, consented_at, *of_order, topic, state = row
+    supply, version, desired, actual, locks, warned, outcome, consented_at, memory, *of_order, topic, state = row
     order: Fact | None = fact_of(topic, bytes(state)) if topic else None
     relay = Relay(
         supply=supply,
@@ -80,6 +88,7 @@ def _switching(row: tuple[Any, ...]) -> Switching:
         order_outcome=outcome or None,
         consented_at=consented_at,
         version=version,
+        memory=_memory(memory),
     )
     return Switching(relay, *of_order)
 
@@ -116,6 +125,7 @@ def _row(switching: Switching, position: int) -> tuple[object, ...]:
         switching.disconnections,
         switching.reconnections,
         relay.consented_at,
+        msgspec.json.encode(relay.memory).decode(),
         position,
     )
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from ledger.domain.event import Fact
 from ledger.domain.relay import OrderConcluded, OrderIssued, Readback, Relay, evolve
+from ledger.wire import RelayAction
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,14 +22,19 @@ class Switching:
     reconnections: int = 0
 
 
+def attempt_of(switching: Switching, action: RelayAction) -> int:
+    """Return which one in a row an order for this end would be, 1 where the last one was for another or confirmed."""
+    before = switching.relay
+    again = before.order is not None and before.order.action == action
+    return switching.attempts + 1 if again and before.order_outcome != "confirmed" else 1
+
+
 def switched(switching: Switching, fact: Fact) -> Switching:
     """Apply the next fact of the Relay stream."""
     before, relay = switching.relay, evolve(switching.relay, fact)
     match fact:
         case OrderIssued():
-            again = before.order is not None and before.order.action == fact.action
-            is_retry = again and before.order_outcome != "confirmed"
-            attempts = switching.attempts + 1 if is_retry else 1
+            attempts = attempt_of(switching, fact.action)
             return replace(switching, relay=relay, readback="unknown", attempts=attempts)
         case OrderConcluded() if before.order is not None and before.order.sequence == fact.sequence:
             return _counted(replace(switching, relay=relay, readback=fact.readback), before)

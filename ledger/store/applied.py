@@ -189,9 +189,10 @@ SELECT * FROM unnest(%s::text[], %s::text[], %s::int[], %s::bigint[], %s::bytea[
 ON CONFLICT (cluster, topic, partition) DO UPDATE SET position = excluded.position, digest = excluded.digest
 """
 _MOVE_SWEEPS = """
-INSERT INTO ledger.sweeps AS s (collector, concentrator, sequence, duplicates, out_of_sequence)
-SELECT * FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[])
+INSERT INTO ledger.sweeps AS s (collector, concentrator, sequence, duplicates, out_of_sequence, applied_at)
+SELECT *, now() FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[])
 ON CONFLICT (collector, concentrator) DO UPDATE SET
+    applied_at = CASE WHEN s.sequence < excluded.sequence THEN excluded.applied_at ELSE s.applied_at END,
     sequence = excluded.sequence,
     duplicates = s.duplicates + excluded.duplicates,
     out_of_sequence = s.out_of_sequence + excluded.out_of_sequence

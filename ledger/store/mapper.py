@@ -10,6 +10,7 @@ from ledger.domain import (  # noqa: F401 - importing registers their facts
     account,
     account_facts,
     books,
+    cuts,
     meter,
     meter_life,
     policy,
@@ -18,6 +19,7 @@ from ledger.domain import (  # noqa: F401 - importing registers their facts
     relay,
     site,
     supply,
+    switching_rules,
     tariff,
 )
 from ledger.domain.credit import policy as credit_policy  # noqa: F401 - the same

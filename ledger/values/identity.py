@@ -63,6 +63,11 @@ def site_stream(code: str) -> UUID:
     return uuid5(f"site|{code}")
 
 
+def cuts_stream(site: str) -> UUID:
+    """Return the event stream of a site's cuts that wait for an operator."""
+    return uuid5(f"cuts|{site}")
+
+
 def books_stream() -> UUID:
     """Return the event stream of the books as a whole."""
     return uuid5("books|ledger")

@@ -17,6 +17,7 @@ from ledger.domain.postings import correction_postings, debit_postings, top_up_p
 from ledger.domain.relay import CloseConsented, LockSet, OrderConcluded, OrderIssued
 from ledger.domain.site import Reconnection, SiteSettingsChanged
 from ledger.domain.supply import MeterInstalled, SupplyOccupied, SupplyRegistered
+from ledger.domain.switching_rules import SwitchingRules, SwitchingRulesSet
 from ledger.domain.tariff import TariffPublished
 from ledger.rating.lines import Counters, Line
 from ledger.store.application import Ledger
@@ -27,6 +28,8 @@ from tests.projections.life import a_life
 
 START = datetime(2026, 7, 1, 6, 0, tzinfo=UTC)
 SITE = "riverside"
+# Rules under which a decision has nothing to wait for.
+AT_ONCE = SwitchingRules(reading_age_s=0, warning_lead_s=0, least_on_s=0, gap_s=0, grace_s=0, silence_s=0)
 
 
 def source(*, published_at: datetime = START, offset: int = 0) -> Source:
@@ -169,6 +172,12 @@ def settings_changed(
     )
 
 
+def rules_set(
+    rules: SwitchingRules = AT_ONCE, *, effective_from: datetime = START, at: datetime = START
+) -> SwitchingRulesSet:
+    return SwitchingRulesSet(site=SITE, effective_from=effective_from, rules=rules, operator="ana", recorded_at=at)
+
+
 def tariff_published(*, version: int = 1, at: datetime = START) -> TariffPublished:
     """No read model takes any notice of it."""
     return TariffPublished(tariff="flat", version=version, effective_from=at, text="", note="", recorded_at=at)
@@ -228,6 +237,7 @@ def stream_of(fact: Fact) -> UUID:
         "site": (identity.site_stream, "site"),
         "proposal": (identity.proposal_stream, "proposal"),
         "receipt": (identity.receipt_stream, "receipt" if hasattr(fact, "receipt") else "channel"),
+        "cuts": (identity.cuts_stream, "site"),
         "policy": (lambda _: identity.POLICY_STREAM, "site"),
     }
     stream, key = named[kind]
@@ -264,7 +274,7 @@ class Story:
 
     def used_up(self, supply: str, account: str, *, credit_micros: int = 20_000_000, left_micros: int = 0) -> int:
         """A household on a site with settings that has used all of its credit but for what is left."""
-        self.tell(settings_changed())
+        self.tell(settings_changed(), rules_set())
         self.move_in(supply, account, credit_micros=credit_micros)
         return self.tell(usage_debited(supply=supply, account=account, amount_micros=credit_micros - left_micros))
 

@@ -21,6 +21,7 @@ from tests.projections.builders import (
     concluded,
     meter_installed,
     occupied,
+    rules_set,
     settings_changed,
     topped_up,
     usage_debited,
@@ -181,6 +182,7 @@ def test_a_supply_that_lacks_something_is_never_switched(
     story: Story, estate: Estate, project: Project, missing: str
 ) -> None:
     there: dict[str, Fact] = {
+        "rules": rules_set(),
         "supply": SupplyRegistered(supply="flat-1", site=SITE, concentrator="conc-1", recorded_at=START),
         "opened": AccountOpened(account="anna", site=SITE, currency="EUR", recorded_at=START),
         "meter": meter_installed("flat-1"),

@@ -193,4 +193,4 @@ def test_nothing_to_decide_leaves_the_gate_alone(
 
     monkeypatch.setattr("projections.control.gated", no_gate)
     estate.decide()
-    assert head_of(estate.connection)[0] == 8
+    assert head_of(estate.connection)[0] == 9

@@ -1,16 +1,21 @@
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
+from ledger.domain.credit.policy import CreditPolicy
+from ledger.domain.credit.standing import AccountFigures, CreditStanding, credit_standing
 from ledger.domain.relay import OrderIssued, Relay
 from ledger.domain.site import Reconnection
 from ledger.wire import RelayOutcome
-from projections.decide import Order, Situation, decide, retry_pause
+from projections.decide import Order, decide, retry_pause
+from projections.situation import Situation
 from projections.switching import Switching, switched
-from tests.projections.builders import START, concluded, operator_locked, order_issued
+from tests.projections.builders import AT_ONCE, START, concluded, operator_locked, order_issued
 
 NEW = Switching(Relay(supply="flat-1"))
+POLICY = CreditPolicy(warnings_micros=(5_000_000,))
 LATER = START + timedelta(hours=1)
 
 
@@ -19,16 +24,21 @@ def situation(
 ) -> Situation:
     return Situation(
         supply="flat-1",
+        site="riverside",
         concentrator="conc-1",
         meter="meter-1",
         has_relay=True,
         account="anna",
-        balance_micros=balance_micros,
-        warning_balance_micros=5_000_000,
+        standing=standing(balance_micros),
         reconnection=reconnection,
         switching=switching,
         ledger_position=77,
+        rules=AT_ONCE,
     )
+
+
+def standing(balance_micros: int, *, policy: CreditPolicy = POLICY, **figures: Any) -> CreditStanding:
+    return credit_standing(policy, AccountFigures(balance_micros=balance_micros, **figures), START)
 
 
 def words(facts: tuple[object, ...]) -> list[str]:

@@ -63,7 +63,8 @@ def beside(database: Database) -> list[Any]:
             connection.execute(query).fetchall()
             for query in (
                 "SELECT * FROM ledger.positions ORDER BY topic, partition",
-                "SELECT * FROM ledger.sweeps ORDER BY concentrator",
+                "SELECT collector, concentrator, sequence, duplicates, out_of_sequence FROM ledger.sweeps"
+                " ORDER BY concentrator",
                 "SELECT * FROM ledger.meters_seen ORDER BY supply",
             )
         ]

@@ -1,0 +1,144 @@
+"""What brought an account to the line at which it is cut: plain usage, or something that grants grace.
+
+The account's events are gone through from the newest back, each taken off the balance, until what is left is above
+the line: the last one taken off crossed it.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from psycopg import Connection
+from psycopg.rows import tuple_row
+
+from ledger.domain import tariff as tariff_domain
+from ledger.domain.account_facts import DebitCorrected
+from ledger.domain.event import Fact
+from ledger.domain.meter import UsageCorrected, UsageDebited
+from ledger.domain.meter_life import OccupancyCorrected
+from ledger.domain.relay import GraceCause
+from ledger.domain.switching_rules import SwitchingRules
+from ledger.domain.tariff import TariffHistory
+from ledger.store.mapper import fact_of
+from ledger.values.identity import tariff_stream
+from projections.balances import prepayment_of
+from projections.situation import LONG_AGO, Crossing
+
+_FEW, _MANY = 20, 2_000
+
+_ENTRIES = """
+SELECT a.account, e.notification_id, e.topic, e.state
+FROM unnest(%s::text[]) AS a (account)
+CROSS JOIN LATERAL (
+    SELECT position FROM projections.account_entries
+    WHERE account = a.account AND position <= %s ORDER BY position DESC LIMIT %s
+) AS n
+JOIN ledger.events AS e ON e.notification_id = n.position
+ORDER BY a.account, n.position DESC
+"""
+
+TariffOf = Callable[[str], TariffHistory | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An event that changed an account's balance, by so many micro-units."""
+
+    position: int
+    change_micros: int
+    fact: Fact
+
+
+def entry_of(position: int, account: str, fact: Fact) -> Entry | None:
+    """Return what an event did to an account's balance, None where it left it as it was."""
+    change = prepayment_of(fact).get(account, 0)
+    return Entry(position, change, fact) if change else None
+
+
+def crossing_of(
+    entries: Iterable[Entry],
+    *,
+    usable_micros: int,
+    threshold_micros: int,
+    rules: SwitchingRules,
+    tariff_of: TariffOf,
+    is_whole: bool,
+) -> Crossing | None:
+    """Return what crossed the line, of an account's entries from the newest back.
+
+    `is_whole` says that what there is to know of is among them; else None means that more are needed.
+    """
+    left_micros = usable_micros
+    for entry in entries:
+        left_micros -= entry.change_micros
+        if left_micros > threshold_micros:
+            return Crossing(entry.position, grace_cause(entry.fact, rules=rules, tariff_of=tariff_of))
+    return LONG_AGO if is_whole else None
+
+
+def grace_cause(fact: Fact, *, rules: SwitchingRules, tariff_of: TariffOf) -> GraceCause | None:
+    """Return why an event that crossed the line grants grace; None for usage as it happens."""
+    if isinstance(fact, UsageCorrected | OccupancyCorrected | DebitCorrected):
+        return "correction"
+    if not isinstance(fact, UsageDebited):
+        return None
+    if rules.gap_s and fact.ended_at - fact.started_at > timedelta(seconds=rules.gap_s):
+        return "catch-up"
+    is_new = any(
+        _is_new(tariff_of(tariff), version, fact.ended_at, rules)
+        for tariff, version in {(line.tariff, line.version) for line in fact.lines}
+    )
+    return "tariff-change" if is_new else None
+
+
+def _is_new(history: TariffHistory | None, version: int, at: datetime, rules: SwitchingRules) -> bool:
+    """Tell whether other prices held until lately; the first version of a tariff changes nobody's prices."""
+    if history is None:
+        return False
+    published = next((row for row in history.versions if row.version == version), None)
+    if published is None or all(row.version == version for row in history.versions):
+        return False
+    if history.versions[0].version == version:
+        return False
+    return at < max(published.effective_from, published.recorded_at) + rules.grace
+
+
+def entries_upto(
+    connection: Connection[Any], accounts: Sequence[str], *, position: int, is_few: bool
+) -> dict[str, tuple[list[Entry], bool]]:
+    """Return each account's entries from a position back, and whether those are all that are ever looked at."""
+    limit = _FEW if is_few else _MANY
+    found: dict[str, list[Entry]] = {account: [] for account in accounts}
+    counts = dict.fromkeys(accounts, 0)
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        for account, at, topic, state in cursor.execute(_ENTRIES, (list(accounts), position, limit)):
+            counts[account] += 1
+            entry = entry_of(at, account, fact_of(topic, bytes(state)))
+            if entry is not None:
+                found[account].append(entry)
+    return {account: (rows, not is_few or counts[account] < limit) for account, rows in found.items()}
+
+
+def tariffs_read(connection: Connection[Any]) -> TariffOf:
+    """Return a way to ask for tariffs' versions, each read once."""
+    known: dict[str, TariffHistory | None] = {}
+
+    def tariff_of(code: str) -> TariffHistory | None:
+        if code not in known:
+            known[code] = _tariff(connection, code)
+        return known[code]
+
+    return tariff_of
+
+
+def _tariff(connection: Connection[Any], code: str) -> TariffHistory | None:
+    history: TariffHistory | None = None
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        cursor.execute(
+            "SELECT topic, state FROM ledger.events WHERE originator_id = %s ORDER BY originator_version",
+            (tariff_stream(code),),
+        )
+        for topic, state in cursor:
+            history = tariff_domain.evolve(history, fact_of(topic, bytes(state)))
+    return history
