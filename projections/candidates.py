@@ -1,7 +1,7 @@
 """Candidates: the supplies on whose relays, by the projections, something may have to be decided.
 
-A hint only, and a wide one: the decision itself is taken on the ledger's head. A supply that was looked at, and has not
-moved since, is looked at again only after a while, for the sake of what time alone brings about.
+A hint only, and a wide one: the decision itself is taken on the ledger's head. A supply that was looked at, and has
+not moved since, is looked at again only after a while, for the sake of what time alone brings about.
 """
 
 from dataclasses import dataclass, field

@@ -17,8 +17,8 @@ from ledger.store.mapper import stored
 from ledger.values.identity import account_stream
 from ledger.values.signing import OrderSigner
 from projections import picture
-from projections.candidates import Candidates
 from projections.batching import Batching
+from projections.candidates import Candidates
 from projections.decide import decide
 from projections.metrics import ControlMetrics, served
 from projections.order import OrderBook

@@ -133,8 +133,7 @@ class Picture:
             cuts=self.cuts.get(supply.site, Cuts(supply.site)),
             reading_at=self.readings.get(code),
             silent_since=self._silent_since(supply.concentrator, rules, now),
-            # Before it is known how many of the site were cut lately, nobody is.
-            crossing=self._crossing(occupancy.account, standing, rules) if self._is_counted(supply, standing) else None,
+            crossing=self._crossing(supply.site, occupancy.account, standing, rules),
             is_barred=code in self.barred,
         )
 
@@ -152,18 +151,18 @@ class Picture:
             debt_micros=condition.debt_micros,
         )
 
-    def _is_counted(self, supply: Supply, standing: CreditStanding) -> bool:
-        return not standing.is_out or supply.site in self.site_sizes
-
     def _silent_since(self, concentrator: str, rules: SwitchingRules, now: datetime) -> datetime | None:
         heard = self.heard.get(concentrator)
         if heard is None or not rules.silence_s or now - heard < timedelta(seconds=rules.silence_s):
             return None
         return heard
 
-    def _crossing(self, account: str, standing: CreditStanding, rules: SwitchingRules) -> Crossing | None:
+    def _crossing(self, site: str, account: str, standing: CreditStanding, rules: SwitchingRules) -> Crossing | None:
         if not standing.is_out:
             return LONG_AGO
+        if site not in self.site_sizes:
+            # Before it is known how many of the site were cut lately, nobody is.
+            return None
         earlier, is_whole = self.earlier.get(account, ([], False))
         return crossing_of(
             [*reversed(self.entries.get(account, [])), *earlier],

@@ -13,7 +13,7 @@ from projections.switching import Switching
 
 @dataclass(frozen=True, slots=True)
 class Crossing:
-    """What brought an account to the line: the event's position, and a cause that grants grace, None for plain usage."""
+    """What brought an account to the line: the event's position, and why it grants grace, None for plain usage."""
 
     position: int
     grace: GraceCause | None = None

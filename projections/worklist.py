@@ -9,12 +9,18 @@ from psycopg import Connection, Cursor
 from psycopg.rows import class_row
 from psycopg.sql import SQL, Identifier
 
+from ledger.domain.cuts import CutsDismissed, CutsHeld, CutsReleased
 from ledger.domain.meter import ReadingHeld
 from ledger.domain.meter_life import BaseChanged, SerialConfirmed
+from ledger.domain.relay import OrderConcluded, OrderIssued
 from ledger.store.log import Logged
 from projections.model import ReadModel, Table, columns
 
 SERIAL_MISMATCH = "serial-mismatch"
+HELD_BATCH = "held-batch"
+RELAY_UNCONFIRMED = "relay-unconfirmed"
+# So many orders in a row for the same end, and the relay still is not as it should be: somebody has to go there.
+TRIES_BEFORE_ESCALATION = 3
 
 _PUT = SQL("""
 INSERT INTO {schema}.worklist AS w (kind, subject, since, detail, position)
@@ -56,6 +62,28 @@ def _changes(event: Logged) -> Iterator[_Change]:
             yield _Change(SERIAL_MISMATCH, fact.supply, item)
         case SerialConfirmed() | BaseChanged():
             yield _Change(SERIAL_MISMATCH, event.fact.supply, None)
+        case CutsHeld() as fact:
+            detail = f"batch {fact.batch}: {len(fact.supplies)} due, {fact.recent} cut lately, {fact.limit} may be"
+            yield _Change(HELD_BATCH, fact.site, Item(HELD_BATCH, fact.site, fact.recorded_at, detail))
+        case CutsReleased() | CutsDismissed():
+            yield _Change(HELD_BATCH, event.fact.site, None)
+        case OrderIssued() | OrderConcluded():
+            yield from _relay_changes(event.fact)
+
+
+def _relay_changes(fact: OrderIssued | OrderConcluded) -> Iterator[_Change]:
+    """A relay that does not do as it is told, or an edge that will not tell it."""
+    if isinstance(fact, OrderConcluded):
+        if fact.outcome == "confirmed":
+            yield _Change(RELAY_UNCONFIRMED, fact.supply, None)
+        elif fact.outcome in {"refused", "superseded"}:
+            detail = f"order {fact.sequence} {fact.outcome}: {fact.detail}"
+            item = Item(RELAY_UNCONFIRMED, fact.supply, fact.recorded_at, detail)
+            yield _Change(RELAY_UNCONFIRMED, fact.supply, item)
+    elif fact.attempt >= TRIES_BEFORE_ESCALATION:
+        detail = f"order {fact.sequence} to {fact.action} is number {fact.attempt} in a row, none was confirmed"
+        item = Item(RELAY_UNCONFIRMED, fact.supply, fact.recorded_at, detail)
+        yield _Change(RELAY_UNCONFIRMED, fact.supply, item)
 
 
 def project(cursor: Cursor[Any], events: Sequence[Logged], schema: str) -> None:

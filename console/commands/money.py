@@ -33,8 +33,15 @@ def pay_in(
     is_cleared: Annotated[
         bool, typer.Option("--clearing", help="The channel's provider has the money still, and will pay it out.")
     ] = False,
+    consent: Annotated[
+        bool,
+        typer.Option("--consent", help="The consumer says that their appliances are off and may be switched on."),
+    ] = False,
 ) -> None:
-    """Top an account up. A supply that was off for lack of credit is switched on where its site says so."""
+    """Top an account up. A supply that was off for lack of credit is switched on where its site says so.
+
+    Where the site asks for the consumer's consent, --consent gives it with the top-up.
+    """
     from console.connection import opened_ledger
     from ledger.usecases.accounts import account_of, top_up
     from ledger.values.money import micros_from_text, text_from_micros
@@ -52,6 +59,7 @@ def pay_in(
             now=datetime.now(UTC),
             reference_hash=_kept_reference(account, reference),
             is_cleared=is_cleared,
+            consent=consent,
         )
     what = "was booked before, nothing changed" if booked.is_repeat else "booked"
     shown = f"{text_from_micros(amount_micros)} {currency}"

@@ -15,9 +15,7 @@ import msgspec
 from ledger.domain.event import Fact, fact_type
 from ledger.wire import Instant, RelayAction, RelayOutcome
 
-LockCause = Literal[
-    "credit", "over-power", "safety", "maintenance", "tamper", "vacancy", "operator", "timetable"
-]
+LockCause = Literal["credit", "over-power", "safety", "maintenance", "tamper", "vacancy", "operator", "timetable"]
 # The causes that people set and clear; `control` sets and clears the others by what the ledger says.
 SET_BY_PEOPLE: tuple[LockCause, ...] = ("over-power", "safety", "maintenance", "tamper", "vacancy", "operator")
 GraceCause = Literal["catch-up", "correction", "tariff-change"]
@@ -279,7 +277,7 @@ class Relay:
         return next((held for held in self.memory.held if held.cause == cause), None)
 
 
-def evolve(relay: Relay, fact: Fact) -> Relay:  # noqa: PLR0911 - a case per fact
+def evolve(relay: Relay, fact: Fact) -> Relay:  # noqa: C901, PLR0911 - a case per fact
     """Apply a fact of the stream; validation was done before it was recorded."""
     relay = replace(relay, version=relay.version + 1)
     match fact:

@@ -15,10 +15,10 @@ from ledger.wire import Instant
 class SwitchingRules(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """What holds for a site.
 
-    Nobody is cut for credit on a reading older than `reading_age_s`, nor before a warning is `warning_lead_s` old, nor
-    within `least_on_s` of being switched on. Where only a debit over a gap of more than `gap_s`, a correction or a new
-    tariff's price crossed the line, `grace_s` go by first. A concentrator that nothing came from for `silence_s` is
-    out: nobody there is warned or cut, and grace is extended by the outage.
+    Nobody is cut for credit on a reading older than `reading_age_s`, before a warning is `warning_lead_s` old, or
+    within `least_on_s` of being switched on. Where only a debit over a gap of more than `gap_s`, a correction or a
+    new tariff's price crossed the line, `grace_s` go by first. A concentrator that nothing came from for `silence_s`
+    is out: nobody there is warned or cut, and grace is extended by the outage.
 
     Where more than `batch_percent` of the site's supplies, and more than `batch_least`, would be cut within
     `batch_window_s`, all of them wait for an operator. No more than `closings_at_once` are closed in one second.

@@ -17,6 +17,7 @@ from ledger.store.standing import Standing
 from ledger.usecases.attempt import Booked, appended, appended_on_standing, appended_once, checked_key
 from ledger.usecases.codes import checked_code, checked_currency
 from ledger.usecases.money.tax_point import advance_taxes, shares_of
+from ledger.usecases.relays import consents_with_top_up
 from ledger.values.errors import InvalidValue, NotFound, Refused
 from ledger.values.identity import account_stream
 from ledger.values.money import text_from_micros
@@ -45,7 +46,7 @@ def open_account(ledger: Ledger, *, account: str, site: str, currency: str, now:
     return appended(ledger, decide)
 
 
-def top_up(
+def top_up(  # noqa: PLR0913 - each is the caller's to say
     ledger: Ledger,
     *,
     account: str,
@@ -55,8 +56,11 @@ def top_up(
     now: datetime,
     reference_hash: str = "",
     is_cleared: bool = False,
+    consent: bool = False,
 ) -> Booked:
     """Credit an account once per idempotency key; amount in micro-units.
+
+    With `consent` the consumer says, with the top-up, that their appliances are off and may be switched on.
 
     `is_cleared` says that the channel's provider has the money still, and will pay it out.
 
@@ -79,6 +83,8 @@ def top_up(
     }
     if is_cleared:
         content["is_cleared"] = "True"
+    if consent:
+        content["consent"] = "True"
     command = Command(key=f"top-up/{key}", content=content)
 
     def decide(standing: Standing | None) -> Sequence[Event]:
@@ -94,7 +100,9 @@ def top_up(
             taxes=[] if standing is None else _taxes(ledger, standing, account, amount_micros, now),
             recorded_at=now,
         )
-        return [Event(stream, version + 1, booked(fact))]
+        consents = consents_with_top_up(ledger, account=account, channel=channel, now=now) if consent else []
+        # The credit last: where the command stands in the ledger is where its credit does.
+        return [*consents, Event(stream, version + 1, booked(fact))]
 
     if not shares_of(ledger, account=account, now=now):
         # Nothing to know of the balance: it need not be read, and read models that are behind hold no top-up up.

@@ -1,24 +1,40 @@
-"""Relays: an operator locks and unlocks, a consumer consents to being switched on; `control` orders the rest."""
+"""Relays: people lock and unlock for a cause, force on, and consent to being switched on; `control` orders the rest.
+
+Each cause of being off is its own lock; a supply is closed only when none holds it.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from ledger.domain import relay as relay_stream_of
 from ledger.domain import site as site_stream_of
 from ledger.domain import supply as supply_stream_of
 from ledger.domain.event import Event, Fact
-from ledger.domain.relay import CloseConsented, LockCleared, LockSet, Relay
+from ledger.domain.relay import (
+    SET_BY_PEOPLE,
+    CloseConsented,
+    ForcedOn,
+    ForcingEnded,
+    LockCause,
+    LockCleared,
+    LockSet,
+    Relay,
+)
 from ledger.domain.site import SiteSettingsChanged, in_force
 from ledger.domain.supply import Supply
 from ledger.store.application import Ledger
 from ledger.usecases.attempt import appended
 from ledger.usecases.codes import checked_code
-from ledger.values.errors import NotFound, Refused
+from ledger.usecases.money.limits import check_two_people
+from ledger.values.errors import InvalidValue, NotFound, Refused
 from ledger.values.identity import relay_stream, site_stream, supply_stream
 
+CREDIT: Final = "credit"
 OPERATOR: Final = "operator"
+MAINTENANCE: Final = "maintenance"
+LONGEST_FORCING = timedelta(days=31)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,55 +69,172 @@ def consent_to_close(ledger: Ledger, *, supply: str, channel: str, now: datetime
     return _appended(ledger, supply, fact)
 
 
-def set_lock(ledger: Ledger, *, supply: str, reason: str, operator: str, now: datetime) -> int:
-    """Lock a supply point off for an operator, with a reason code and the operator's id; `control` orders it open.
+def set_lock(
+    ledger: Ledger,
+    *,
+    supply: str,
+    reason: str,
+    operator: str,
+    now: datetime,
+    cause: str = OPERATOR,
+    until: datetime | None = None,
+) -> int:
+    """Lock a supply point off for a cause, with a reason code and the operator's id; `control` orders it open.
 
-    Raises NotFound for an unknown supply point, Refused where it is locked so already or has no relay to switch.
+    With `until` the lock ends by itself. Raises InvalidValue for a cause that people do not set, NotFound for an
+    unknown supply point, Refused where it is locked for that cause already or has no relay to switch.
     """
     _check_words(reason, operator)
+    locked_for = checked_cause(cause)
+    _check_end(until, now)
     switchable = _switchable(ledger, supply, now)
 
     def fact(relay: Relay) -> Fact:
-        if OPERATOR in relay.locks:
-            raise Refused(f"supply point {supply!r} is locked by an operator already; unlock it first")
+        if cause in relay.locks:
+            raise Refused(f"supply point {supply!r} is locked{_by(cause)} already; unlock it first")
         return LockSet(
             supply=supply,
-            cause=OPERATOR,
+            cause=locked_for,
             account=switchable.account,
             balance_micros=0,
             ledger_position=0,
             reason=reason,
             operator=operator,
+            until=until,
+            site=switchable.settings.site,
             recorded_at=now,
         )
 
     return _appended(ledger, supply, fact)
 
 
-def clear_lock(ledger: Ledger, *, supply: str, reason: str, operator: str, now: datetime) -> int:
-    """Clear an operator's lock; the supply is switched on as its site reconnects, if nothing else holds it off.
+def clear_lock(
+    ledger: Ledger,
+    *,
+    supply: str,
+    reason: str,
+    operator: str,
+    now: datetime,
+    cause: str = OPERATOR,
+    approved_by: str = "",
+) -> int:
+    """Clear a lock; the supply is switched on as its site reconnects, if nothing else holds it off.
 
-    Raises NotFound for an unknown supply point, Refused where no operator's lock is set, naming those that are.
+    A lock for maintenance is cleared by whoever set it, or by two people: somebody works there who relies on it.
+    Raises NotFound for an unknown supply point, Refused where no such lock is set, naming those that are.
     """
     _check_words(reason, operator)
+    locked_for = checked_cause(cause)
+    if approved_by:
+        checked_code(approved_by, what="second person")
     occupancy = _supply(ledger, supply).occupancy_at(now)
 
     def fact(relay: Relay) -> Fact:
-        if OPERATOR not in relay.locks:
+        if cause not in relay.locks:
             others = f"; it is held off by {', '.join(sorted(relay.locks))}" if relay.locks else ""
-            raise Refused(f"supply point {supply!r} has no operator's lock to clear{others}")
+            raise Refused(f"supply point {supply!r} has no {_named(cause)} to clear{others}")
+        if cause == MAINTENANCE:
+            _check_may_clear(relay, operator, approved_by)
         return LockCleared(
             supply=supply,
-            cause=OPERATOR,
+            cause=locked_for,
             account="" if occupancy is None else occupancy.account,
             balance_micros=0,
             ledger_position=0,
             reason=reason,
             operator=operator,
+            approved_by=approved_by,
             recorded_at=now,
         )
 
     return _appended(ledger, supply, fact)
+
+
+def force_on(ledger: Ledger, *, supply: str, reason: str, operator: str, until: datetime, now: datetime) -> int:
+    """Let neither credit nor a timetable keep a supply off until an instant, at most a month away.
+
+    Other locks hold, and the site's reconnection mode does: where it asks for consent, that is given as ever. Raises
+    NotFound for an unknown supply point, InvalidValue for an end that is none.
+    """
+    _check_words(reason, operator)
+    _check_end(until, now)
+    if until > now + LONGEST_FORCING:
+        raise InvalidValue(
+            f"until {until.isoformat()} is more than {LONGEST_FORCING.days} days away; force it again then"
+        )
+    switchable = _switchable(ledger, supply, now)
+
+    def fact(_relay: Relay) -> Fact:
+        return ForcedOn(
+            supply=supply, account=switchable.account, reason=reason, operator=operator, until=until, recorded_at=now
+        )
+
+    return _appended(ledger, supply, fact)
+
+
+def end_forcing(ledger: Ledger, *, supply: str, reason: str, operator: str, now: datetime) -> int:
+    """Let credit and timetables count again before the time is over. Raises Refused where nothing is forced."""
+    _check_words(reason, operator)
+    _supply(ledger, supply)
+
+    def fact(relay: Relay) -> Fact:
+        if not relay.is_forced_on(now):
+            raise Refused(f"supply point {supply!r} is not forced on")
+        return ForcingEnded(supply=supply, reason=reason, operator=operator, recorded_at=now)
+
+    return _appended(ledger, supply, fact)
+
+
+def consents_with_top_up(ledger: Ledger, *, account: str, channel: str, now: datetime) -> list[Event]:
+    """Return the consents that a top-up carries: to each supply point of the account that is off, or about to be.
+
+    Those that something else than credit holds off are passed over: what that needs is no consumer's to give.
+    """
+    events = []
+    for supply in ledger.occupied_by(account):
+        occupancy = _supply(ledger, supply).occupancy_at(now)
+        relay, version = ledger.folded(relay_stream(supply), relay_stream_of.evolve, Relay(supply=supply))
+        if occupancy is None or occupancy.account != account or relay.locks - {CREDIT}:
+            continue
+        if relay.locks or relay.is_to_be_closed(now):
+            fact = CloseConsented(supply=supply, account=account, channel=channel, with_top_up=True, recorded_at=now)
+            events.append(Event(relay_stream(supply), version + 1, fact))
+    return events
+
+
+def checked_cause(text: str) -> LockCause:
+    """Return the cause; raises InvalidValue where people do not set locks for it."""
+    for cause in SET_BY_PEOPLE:
+        if cause == text:
+            return cause
+    raise InvalidValue(
+        f"cause {text!r} is none that people lock for; use {', '.join(SET_BY_PEOPLE)}"
+        " (credit and timetables are the ledger's own)"
+    )
+
+
+def _check_may_clear(relay: Relay, operator: str, approved_by: str) -> None:
+    held = relay.held_for(MAINTENANCE)
+    check_two_people(operator=operator, approved_by=approved_by)
+    if held is None or held.operator == operator or approved_by:
+        return
+    raise Refused(
+        f"{held.operator!r} locked supply point {relay.supply!r} for maintenance, and may be at work there:"
+        " only they clear it, or two people together"
+    )
+
+
+def _check_end(until: datetime | None, now: datetime) -> None:
+    if until is not None and until <= now:
+        raise Refused(f"until {until.isoformat()} is over already; give an instant to come")
+
+
+def _named(cause: str) -> str:
+    return "operator's lock" if cause == OPERATOR else f"lock for {cause}"
+
+
+def _by(cause: str) -> str:
+    return " by an operator" if cause == OPERATOR else f" for {cause}"
 
 
 def _check_words(reason: str, operator: str) -> None:
@@ -121,7 +254,7 @@ def _check_mode(switchable: _Switchable) -> None:
 
 
 def _remedies(relay: Relay) -> str:
-    known = {"credit": "top the account up", OPERATOR: "have an operator unlock it"}
+    known = {CREDIT: "top the account up", OPERATOR: "have an operator unlock it"}
     return " and ".join(known.get(cause, f"have {cause} cleared") for cause in sorted(relay.locks))
 
 

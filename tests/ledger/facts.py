@@ -39,6 +39,7 @@ from tests.ledger.builders import FLAT_TARIFF, MOVED_IN, minutes
 from tests.ledger.credit_facts import CREDIT_FACTS
 from tests.ledger.facts_of_life import facts_of_life
 from tests.ledger.money_facts import MONEY_FACTS
+from tests.ledger.switching_facts import SWITCHING_FACTS
 
 F = TypeVar("F", bound=Fact)
 
@@ -402,3 +403,4 @@ FACTS += [
     ),
     msgspec.structs.replace(_first(UsageCorrected), replaced_quantities=QUANTITIES, quantities=QUANTITIES),
 ]
+FACTS += SWITCHING_FACTS

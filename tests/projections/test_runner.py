@@ -33,7 +33,15 @@ from projections.runner import Runner
 from projections.runner import main as run
 from projections.runner import work_of as runner_work
 from projections.settings import read_control_settings
-from tests.projections.builders import START, Story, a_busy_month, settings_changed, topped_up, usage_debited
+from tests.projections.builders import (
+    START,
+    Story,
+    a_busy_month,
+    rules_set,
+    settings_changed,
+    topped_up,
+    usage_debited,
+)
 from tests.projections.conftest import Project
 from tests.projections.estate import SIGNING_KEY, Estate
 from tests.services.postgres import Database
@@ -198,7 +206,7 @@ def test_a_second_control_stands_by_and_each_decision_is_taken_once(
 ) -> None:
     orders = OrderBook(OrderSigner(SIGNING_KEY), timedelta(seconds=120))
     first, second = Control(orders), Control(orders)
-    story.tell(settings_changed())
+    story.tell(settings_changed(), rules_set())
     story.move_in("flat-1", "anna", credit_micros=9_000_000)
 
     def is_leader(control: Control) -> bool:

@@ -57,6 +57,9 @@ class NewTopUp(Body):
 
     amount: PaidAmount
     channel: Code = Field(default="kiosk", description="How the money came in.")
+    consent: bool = Field(
+        default=False, description="The consumer says that their appliances are off and may be switched on."
+    )
 
 
 class TopUp(BaseModel):
@@ -120,6 +123,7 @@ def pay_in(
         channel=body.channel,
         key=f"api/{key.id}/{idempotency_key}",
         now=services.now(),
+        consent=body.consent,
     )
     return TopUp(
         account=account,

@@ -1,10 +1,10 @@
 """Supply points: their meter and relay, operators' locks, and a consumer's consent to be switched on."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query
 from psycopg.rows import class_row
-from pydantic import BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, Field
 
 from console.api.access import AnyService, needing
 from console.api.codes import SupplyInPath
@@ -51,11 +51,25 @@ class SupplyPoint(BaseModel):
     reconnections: int
 
 
+Cause = Literal["over-power", "safety", "maintenance", "tamper", "vacancy", "operator"]
+
+
 class NewLock(Body):
-    """Why an operator locks or unlocks a supply, and who it is."""
+    """Why a supply is locked, for what cause, and who it is that says so."""
 
     reason: Code
     operator: Code
+    cause: Cause = "operator"
+    until: AwareDatetime | None = Field(default=None, description="When it ends by itself, if it does.")
+
+
+class NewUnlock(Body):
+    """Why a lock of a cause is cleared, and who does it; `approved_by` is the second person, where it needs two."""
+
+    reason: Code
+    operator: Code
+    cause: Cause = "operator"
+    approved_by: Code | None = None
 
 
 class NewConsent(Body):
@@ -114,10 +128,16 @@ def lock(
     services: AnyService,
     _key: Annotated[ApiKey, Depends(needing("operator"))],
 ) -> Recorded:
-    """Hold a supply off by an operator's lock."""
+    """Hold a supply off for a cause that people lock for."""
     return Recorded(
         position=set_lock(
-            services.ledger, supply=supply, reason=body.reason, operator=body.operator, now=services.now()
+            services.ledger,
+            supply=supply,
+            reason=body.reason,
+            operator=body.operator,
+            cause=body.cause,
+            until=body.until,
+            now=services.now(),
         )
     )
 
@@ -125,14 +145,20 @@ def lock(
 @router.post("/{supply}/unlocks", status_code=201, responses=responses(401, 403, 404, 409, 422, 429))
 def unlock(
     supply: SupplyInPath,
-    body: NewLock,
+    body: NewUnlock,
     services: AnyService,
     _key: Annotated[ApiKey, Depends(needing("operator"))],
 ) -> Recorded:
-    """Clear the operator's lock."""
+    """Clear the lock of a cause; the others keep holding."""
     return Recorded(
         position=clear_lock(
-            services.ledger, supply=supply, reason=body.reason, operator=body.operator, now=services.now()
+            services.ledger,
+            supply=supply,
+            reason=body.reason,
+            operator=body.operator,
+            cause=body.cause,
+            approved_by=body.approved_by or "",
+            now=services.now(),
         )
     )
 
