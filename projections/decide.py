@@ -72,6 +72,7 @@ def may_be_cut(situation: Situation, relay: Relay, now: datetime) -> bool:
     return (
         situation.standing.may_be_cut
         and not situation.is_protected
+        and not situation.lacks_commissioning
         and situation.silent_since is None
         and situation.has_fresh_reading(now)
         and not relay.is_forced_on(now)

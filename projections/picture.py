@@ -135,6 +135,7 @@ class Picture:
             silent_since=self._silent_since(supply.concentrator, rules, now),
             crossing=self._crossing(supply.site, occupancy.account, standing, rules),
             is_barred=code in self.barred,
+            lacks_commissioning=settings.requires_commissioning and not supply.is_commissioned,
         )
 
     def cuts_within(self, site: str, window: timedelta, now: datetime) -> int:

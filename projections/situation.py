@@ -30,7 +30,8 @@ class Situation:
     `has_relay` is false where nothing at the edge could carry out an order. `is_barred`: the meter reads back another
     serial than its own, so an order to it would switch somebody else's supply. `reading_at` is its newest good
     reading, `silent_since` when its concentrator was last heard of, where that is too long ago. `crossing` is None
-    where it is not known yet what brought the account to the line; then nobody is cut.
+    where it is not known yet what brought the account to the line; then nobody is cut. `lacks_commissioning`: its
+    site asks for one, and its meter never came through it.
     """
 
     supply: str
@@ -49,6 +50,7 @@ class Situation:
     silent_since: datetime | None = None
     crossing: Crossing | None = LONG_AGO
     is_barred: bool = False
+    lacks_commissioning: bool = False
     is_protected: bool = False
     is_vacant: bool = False
     is_off_by_timetable: bool = False

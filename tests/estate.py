@@ -7,8 +7,11 @@ from ledger.store.application import Ledger
 from ledger.usecases.accounts import open_account, top_up
 from ledger.usecases.sites import change_site_settings
 from ledger.usecases.supplies import MeterFacts, assign_tariff, install_meter, occupy, register_supply
+from ledger.usecases.switching import set_switching_rules
 from ledger.usecases.tariffs import publish_tariff
 
+# Rules under which a cut has nothing to wait for.
+AT_ONCE = {"reading_age_s": 0, "warning_lead_s": 0, "least_on_s": 0, "gap_s": 0, "grace_s": 0, "silence_s": 0}
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 OPENING_MILLIWH = 1_000_000
 
@@ -65,6 +68,7 @@ def build_estate(
         effective_from=opened_at,
         now=now,
     )
+    set_switching_rules(ledger, site="north", effective_from=opened_at, operator="ana", now=now, **AT_ONCE)
     publish_tariff(ledger, text=tariff_text, effective_from=opened_at - timedelta(days=1), note="test", now=now)
     for concentrator in estate.concentrators:
         for number in range(1, meters_each + 1):

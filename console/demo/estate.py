@@ -13,6 +13,7 @@ from ledger.store.application import Ledger
 from ledger.usecases.accounts import top_up
 from ledger.usecases.equip import SupplyPoint, equip
 from ledger.usecases.sites import change_site_settings
+from ledger.usecases.switching import set_switching_rules
 from ledger.usecases.tariffs import publish_tariff
 from ledger.values.money import MICROS_PER_UNIT
 
@@ -109,19 +110,23 @@ def set_up(ledger: Ledger, *, openings: dict[str, int], since: datetime) -> None
     change_site_settings(
         ledger,
         site=SITE,
-        reconnection="automatic",
+        reconnection="confirm",
         warning_balance_micros=WARNING_BALANCE_MICROS,
         effective_from=since,
         now=now,
     )
+    # What takes hours in life takes seconds here.
+    rules = {"warning_lead_s": 2, "least_on_s": 5, "silence_s": 30}
+    set_switching_rules(ledger, site=SITE, effective_from=since, operator="demo", now=now, **rules)
     publish_tariff(ledger, text=TARIFF, effective_from=since, note="the demo's only tariff", now=now)
     for room in rooms():
         _set_up_room(ledger, room, opening_milliwh=openings[room.serial], since=since, now=now)
 
 
 def pay_in(ledger: Ledger, *, account: str, amount_micros: int, key: str) -> None:
-    """Top an account up at the demo's kiosk, once per key."""
-    top_up(ledger, account=account, amount_micros=amount_micros, channel="kiosk", key=key, now=datetime.now(UTC))
+    """Top an account up at the demo's kiosk, once per key; the consumer says that appliances are off."""
+    now = datetime.now(UTC)
+    top_up(ledger, account=account, amount_micros=amount_micros, channel="kiosk", key=key, now=now, consent=True)
 
 
 def _set_up_room(ledger: Ledger, room: Room, *, opening_milliwh: int, since: datetime, now: datetime) -> None:
