@@ -131,9 +131,9 @@ class DebtCollected(Booked, frozen=True, kw_only=True):
 class AccountClosed(Booked, frozen=True, kw_only=True):
     """The account is closed and its balance zero.
 
-    A balance above zero pays its debt first; of the rest the currency's whole minor units go to the consumer through
-    `channel` (or, without one, to unclaimed balances), and what is smaller to rounding. A balance below zero becomes
-    debt. Late debits are booked still; closing again settles them.
+    What accrued (`accrued_micros`) becomes debt. A balance above zero pays the debt first; of the rest the currency's
+    whole minor units go to the consumer through `channel` (or, without one, to unclaimed balances), and what is
+    smaller to rounding. A balance below zero becomes debt. Late debits are booked still; closing again settles them.
     """
 
     channel: str
@@ -141,6 +141,7 @@ class AccountClosed(Booked, frozen=True, kw_only=True):
     paid_out_micros: int
     rounding_micros: int
     overdrawn_micros: int
+    accrued_micros: int = 0
 
 
 @fact_type("account.dispute-opened/1")

@@ -24,6 +24,8 @@ from ledger.domain.account_facts import (
     Undone,
     WrittenOff,
 )
+from ledger.domain.credit.applying import part_micros
+from ledger.domain.credit.facts import ChargeAccrued, DebtAgreed, InstalmentCollected
 from ledger.domain.event import Fact, Posting
 from ledger.domain.meter import BillingPeriodClosed, TimeChargeDebited, UsageCorrected, UsageDebited
 from ledger.domain.meter_life import OccupancyCorrected
@@ -48,9 +50,39 @@ def _corrected(fact: UsageCorrected | OccupancyCorrected) -> list[Posting]:
 
 def _credited(fact: AccountCredited) -> list[Posting]:
     paid = top_up_postings(
-        account=fact.account, channel=fact.channel, amount_micros=fact.amount_micros, source=fact.source
+        account=fact.account,
+        channel=fact.channel,
+        amount_micros=fact.amount_micros,
+        source=fact.source,
+        debt_micros=part_micros(fact.applied, "debt"),
+        accrued_micros=part_micros(fact.applied, "accrued"),
     )
     return balanced([*paid, *_advance_taxes(fact.taxes)])
+
+
+def _agreed(fact: DebtAgreed) -> list[Posting]:
+    owed_until_now = {
+        "balance": Posting(chart.PREPAYMENT, fact.account, -fact.amount_micros),
+        "brought-forward": Posting(chart.BROUGHT_FORWARD, "", -fact.amount_micros),
+    }[fact.source]
+    owed = Posting(chart.DEBT, fact.account, fact.amount_micros)
+    return balanced([owed, owed_until_now, *_advance_taxes(fact.taxes)])
+
+
+def _collected(fact: InstalmentCollected) -> list[Posting]:
+    paid = [
+        Posting(chart.PREPAYMENT, fact.account, fact.amount_micros),
+        Posting(chart.DEBT, fact.account, -fact.amount_micros),
+    ]
+    return balanced([*paid, *_advance_taxes(fact.taxes)])
+
+
+def _accrued(fact: ChargeAccrued) -> list[Posting]:
+    moved = [
+        Posting(chart.ACCRUED_CHARGES, fact.account, fact.amount_micros),
+        Posting(chart.PREPAYMENT, fact.account, -fact.amount_micros),
+    ]
+    return balanced([*moved, *_advance_taxes(fact.taxes)])
 
 
 def _undone(fact: Undone) -> list[Posting]:
@@ -119,7 +151,8 @@ def _closed(fact: AccountClosed) -> list[Posting]:
     rest = chart.cash(fact.channel) if fact.channel else chart.UNCLAIMED
     settled = [
         Posting(chart.PREPAYMENT, fact.account, taken),
-        Posting(chart.DEBT, fact.account, fact.overdrawn_micros - fact.debt_paid_micros),
+        Posting(chart.DEBT, fact.account, fact.accrued_micros + fact.overdrawn_micros - fact.debt_paid_micros),
+        Posting(chart.ACCRUED_CHARGES, fact.account, -fact.accrued_micros),
         Posting(rest, "", -fact.paid_out_micros),
         Posting(chart.ROUNDING, "", -fact.rounding_micros),
     ]
@@ -170,6 +203,9 @@ BOOKS: dict[str, Callable[[Any], list[Posting]]] = {
     DebitCorrected.topic: _debit_corrected,
     WrittenOff.topic: _written_off,
     DebtCollected.topic: _debt_collected,
+    DebtAgreed.topic: _agreed,
+    InstalmentCollected.topic: _collected,
+    ChargeAccrued.topic: _accrued,
     AccountClosed.topic: _closed,
     ReceiptKept.topic: _kept,
     ClearingSettled.topic: _settled,

@@ -12,6 +12,10 @@ VAT_PAYABLE = "liabilities:vat"
 # What is owed to us. Revenue accrued at a month's end is supply that no reading has told of yet.
 DEBT = "assets:debt-receivable"
 ACCRUED_REVENUE = "assets:accrued-revenue"
+# What time charged consumers whose supply was off, until a top-up pays it.
+ACCRUED_CHARGES = "assets:accrued-charges"
+# What consumers owed before this ledger began.
+BROUGHT_FORWARD = "equity:brought-forward"
 
 ALLOWANCES = "expenses:allowances"
 GIFTS = "expenses:gifts"

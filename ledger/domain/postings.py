@@ -47,12 +47,25 @@ def _code(line: Line | Difference, account: str) -> tuple[str, str]:
     return chart.tax_payable(line.component) if line.tax else chart.revenue(line.component), ""
 
 
-def top_up_postings(*, account: str, channel: str, amount_micros: int, source: str = "") -> list[Posting]:
-    """Book a top-up: money received (in the channel's cash, or on `source`), owed to the consumer as electricity."""
+def top_up_postings(
+    *,
+    account: str,
+    channel: str,
+    amount_micros: int,
+    source: str = "",
+    debt_micros: int = 0,
+    accrued_micros: int = 0,
+) -> list[Posting]:
+    """Book a top-up: money received (in the channel's cash, or on `source`), owed to the consumer as electricity.
+
+    What of it pays the consumer's debt, and charges that accrued, is not owed to them.
+    """
     return balanced(
         [
             Posting(source or chart.cash(channel), "", amount_micros),
-            Posting(chart.PREPAYMENT, account, -amount_micros),
+            Posting(chart.DEBT, account, -debt_micros),
+            Posting(chart.ACCRUED_CHARGES, account, -accrued_micros),
+            Posting(chart.PREPAYMENT, account, debt_micros + accrued_micros - amount_micros),
         ]
     )
 

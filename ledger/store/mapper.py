@@ -22,6 +22,7 @@ from ledger.domain import (  # noqa: F401 - importing registers their facts
     switching_rules,
     tariff,
 )
+from ledger.domain.credit import facts as credit_facts  # noqa: F401 - the same
 from ledger.domain.credit import policy as credit_policy  # noqa: F401 - the same
 from ledger.domain.event import FACTS, UPCASTS, Event, Fact, newest
 from ledger.values.errors import InvalidValue, LedgerError

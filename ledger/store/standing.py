@@ -23,6 +23,10 @@ _READ_IN_GATE = 2_000
 _BATCH = 2_000
 
 
+class BalancesBehind(Refused):
+    """Balances are not known far enough."""
+
+
 class Moved(LedgerError):
     """An account moved between the decision and its booking: decide again."""
 
@@ -41,6 +45,10 @@ class Standing:
     def debt_micros(self, account: str) -> int:
         """Return what an account owes beside its balance."""
         return self.sums.get((account, chart.DEBT), 0)
+
+    def accrued_micros(self, account: str) -> int:
+        """Return what time charged an account while its supply was off, and no top-up has paid."""
+        return self.sums.get((account, chart.ACCRUED_CHARGES), 0)
 
     def advance_taxes_micros(self, account: str) -> dict[str, int]:
         """Return the tax on an account's advances, by component of the tariff."""
@@ -74,7 +82,7 @@ def standing_of(connection: Connection[Any], accounts: Collection[str], checkpoi
     standing = checkpoint(connection, accounts)
     head, _ = head_of(connection)
     if head - standing.position > FURTHEST_BEHIND:
-        raise Refused(
+        raise BalancesBehind(
             f"balances are known up to position {standing.position} only, the ledger is at {head};"
             " is `wattledger project` running? Try again when it has caught up"
         )

@@ -5,18 +5,21 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 
+import msgspec
+
 from ledger.domain import account as account_stream_of
 from ledger.domain import chart
 from ledger.domain.account import Account, AccountCredited, AccountOpened
-from ledger.domain.account_facts import AdvanceTax
 from ledger.domain.booking import booked
 from ledger.domain.event import Event
 from ledger.store.application import Ledger
 from ledger.store.command import Command
-from ledger.store.standing import Standing
+from ledger.store.standing import BalancesBehind, Standing
 from ledger.usecases.attempt import Booked, appended, appended_on_standing, appended_once, checked_key
 from ledger.usecases.codes import checked_code, checked_currency
-from ledger.usecases.money.tax_point import advance_taxes, shares_of
+from ledger.usecases.credit.crediting import application, check_top_up
+from ledger.usecases.credit.policies import terms_of
+from ledger.usecases.money.tax_point import shares_of
 from ledger.usecases.relays import consents_with_top_up
 from ledger.values.errors import InvalidValue, NotFound, Refused
 from ledger.values.identity import account_stream
@@ -58,11 +61,12 @@ def top_up(  # noqa: PLR0913 - each is the caller's to say
     is_cleared: bool = False,
     consent: bool = False,
 ) -> Booked:
-    """Credit an account once per idempotency key; amount in micro-units.
+    """Credit an account once per idempotency key, by its credit policy's order; amount in micro-units.
 
     With `consent` the consumer says, with the top-up, that their appliances are off and may be switched on.
 
-    `is_cleared` says that the channel's provider has the money still, and will pay it out.
+    `is_cleared` says that the channel's provider has the money still, and will pay it out. It is paid already then, so
+    the policy's least and most of a top-up do not refuse it.
 
     The same key with the same content returns the first result. Raises InvalidValue for an amount that is not above
     zero or absurdly large, NotFound for an unknown account, Refused for a closed one, Conflict for a key that came
@@ -88,8 +92,12 @@ def top_up(  # noqa: PLR0913 - each is the caller's to say
     command = Command(key=f"top-up/{key}", content=content)
 
     def decide(standing: Standing | None) -> Sequence[Event]:
-        state, version = ledger.folded(stream, account_stream_of.evolve, None)
-        _check_open(_known(state, account))
+        found, version = ledger.folded(stream, account_stream_of.evolve, None)
+        state = _known(found, account)
+        _check_open(state)
+        policy = terms_of(ledger, state, now=now).policy
+        if not is_cleared:
+            check_top_up(policy, amount_micros)
         fact = AccountCredited(
             account=account,
             amount_micros=amount_micros,
@@ -97,27 +105,27 @@ def top_up(  # noqa: PLR0913 - each is the caller's to say
             reference_hash=reference_hash,
             key_hash=hashlib.sha256(key.encode()).hexdigest(),
             source=chart.clearing(channel) if is_cleared else "",
-            taxes=[] if standing is None else _taxes(ledger, standing, account, amount_micros, now),
             recorded_at=now,
         )
+        if standing is not None:
+            words = application(
+                ledger, account=state, standing=standing, policy=policy, amount_micros=amount_micros, now=now
+            )
+            fact = msgspec.structs.replace(fact, **words)
         consents = consents_with_top_up(ledger, account=account, channel=channel, now=now) if consent else []
         # The credit last: where the command stands in the ledger is where its credit does.
         return [*consents, Event(stream, version + 1, booked(fact))]
 
-    if not shares_of(ledger, account=account, now=now):
-        # Nothing to know of the balance: it need not be read, and read models that are behind hold no top-up up.
+    try:
+        return appended_on_standing(ledger, decide, accounts=(account,), command=command)
+    except BalancesBehind:
+        if (
+            shares_of(ledger, account=account, now=now)
+            or terms_of(ledger, account_of(ledger, account), now=now).is_set
+        ):
+            raise
+        # Only what the receipt tells depends on the balance here: read models that are behind hold no money up.
         return appended_once(ledger, lambda: decide(None), command=command)
-    return appended_on_standing(ledger, decide, accounts=(account,), command=command)
-
-
-def _taxes(ledger: Ledger, standing: Standing, account: str, amount_micros: int, now: datetime) -> list[AdvanceTax]:
-    return advance_taxes(
-        ledger,
-        account=account,
-        balance_micros=standing.balance_micros(account) + amount_micros,
-        standing_micros=standing.advance_taxes_micros(account),
-        now=now,
-    )
 
 
 def account_of(ledger: Ledger, account: str) -> Account:

@@ -17,6 +17,7 @@ from tests.ledger.builders import household
 
 # Facts that move no money, each looked at by somebody: a new fact belongs here or has postings.
 MOVES_NO_MONEY = {
+    "account.emergency-credit-taken/1",
     "account.dispute-opened/1",
     "account.dispute-resolved/1",
     "account.opened/1",
@@ -44,6 +45,7 @@ MOVES_NO_MONEY = {
     "relay.order-concluded/1",
     "relay.order-issued/1",
     "relay.warning-cleared/1",
+    "site.credit-policy-set/1",
     "site.settings-changed/1",
     "supply.concentrator-changed/1",
     "supply.hold-resolved/1",

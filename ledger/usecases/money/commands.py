@@ -1,5 +1,6 @@
 """Every command on accounts' money, as it waits in a proposal and as it is read back."""
 
+from ledger.usecases.credit.commands import AgreeDebt, TakeEmergencyCredit
 from ledger.usecases.money.disputing import OpenDispute, ResolveDispute
 from ledger.usecases.money.paying_out import CloseAccount, CollectDebt, Refund
 from ledger.usecases.money.putting_right import Adjust, CorrectDebit, WriteOff
@@ -7,6 +8,7 @@ from ledger.usecases.money.undoing import ChargeBack, ReverseTopUp, TransferTopU
 
 AnyMoneyCommand = (
     Adjust
+    | AgreeDebt
     | ChargeBack
     | CloseAccount
     | CollectDebt
@@ -15,6 +17,7 @@ AnyMoneyCommand = (
     | Refund
     | ResolveDispute
     | ReverseTopUp
+    | TakeEmergencyCredit
     | TransferTopUp
     | WriteOff
 )

@@ -103,10 +103,11 @@ class CloseAccount(MoneyCommand, frozen=True, kw_only=True, tag="close"):
                 f"account {account.code!r} has an open dispute, {min(account.disputes)!r}; resolve it first"
             )
         balance_micros = attempt.standing.balance_micros(account.code)
-        if account.is_closed and balance_micros == 0:
+        if account.is_closed and balance_micros == 0 and not attempt.standing.accrued_micros(account.code):
             raise Refused(f"account {account.code!r} is closed, and nothing was booked on it since")
         credit_micros = max(balance_micros, 0)
-        paid_micros = min(credit_micros, attempt.standing.debt_micros(account.code))
+        accrued_micros = attempt.standing.accrued_micros(account.code)
+        paid_micros = min(credit_micros, attempt.standing.debt_micros(account.code) + accrued_micros)
         rounding_micros = (credit_micros - paid_micros) % minor_unit_micros(account.currency)
         attempt.book_on(
             account.code,
@@ -117,6 +118,7 @@ class CloseAccount(MoneyCommand, frozen=True, kw_only=True, tag="close"):
                 paid_out_micros=credit_micros - paid_micros - rounding_micros,
                 rounding_micros=rounding_micros,
                 overdrawn_micros=max(-balance_micros, 0),
+                accrued_micros=accrued_micros,
                 taxes=attempt.taxes(account.code, change_micros=-balance_micros),
                 **attempt.by.words,
             ),

@@ -12,6 +12,8 @@ from ledger.store.command import Command
 from ledger.store.standing import Standing
 from ledger.usecases.attempt import Booked, appended_on_standing, appended_once, checked_key
 from ledger.usecases.codes import checked_code
+from ledger.usecases.credit.crediting import application
+from ledger.usecases.credit.policies import terms_of
 from ledger.usecases.money.attempt import Attempt, By, checked_amount
 from ledger.values.errors import InvalidValue, NotFound, Refused
 from ledger.values.identity import clearing_stream, receipt_stream
@@ -56,7 +58,15 @@ def identify_receipt(ledger: Ledger, *, receipt: str, account: str, by: By) -> B
     def decide(standing: Standing) -> Sequence[Event]:
         attempt = Attempt(ledger, by, standing)
         kept = _kept(ledger, receipt)
-        attempt.open_account(account)
+        payee = attempt.open_account(account)
+        words = application(
+            ledger,
+            account=payee,
+            standing=standing,
+            policy=terms_of(ledger, payee, now=by.now).policy,
+            amount_micros=kept.amount_micros,
+            now=by.now,
+        )
         attempt.say(
             stream,
             ReceiptIdentified(
@@ -77,8 +87,8 @@ def identify_receipt(ledger: Ledger, *, receipt: str, account: str, by: By) -> B
                 key_hash=by.key_hash,
                 source=chart.UNIDENTIFIED,
                 receipt_position=ledger.position_of(stream, 1),
-                taxes=attempt.taxes(account, change_micros=kept.amount_micros),
                 recorded_at=by.now,
+                **words,
             ),
         )
         return attempt.events
