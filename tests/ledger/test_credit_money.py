@@ -1,10 +1,10 @@
 """Credit policy on a real ledger: top-ups applied in its order, emergency credit, debt and its caps."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
 
+from ledger.domain.account import AccountCredited
 from ledger.domain.credit.policy import CreditPolicy, DebtTerms, EmergencyCredit
 from ledger.store.application import Ledger
 from ledger.usecases.credit.commands import AgreeDebt, TakeEmergencyCredit
@@ -31,12 +31,12 @@ def sets(ledger: Ledger, policy: CreditPolicy | None, **words: str) -> int:
 
 
 @pytest.fixture
-def till(ledger: Ledger) -> Iterator[Till]:
+def till(ledger: Ledger) -> Till:
     change_site_settings(ledger, site="north", effective_from=MOVED_IN - timedelta(days=1), now=MOVED_IN)
     sets(ledger, POLICY)
     till = Till(ledger)
     till.opens("a-1")
-    yield till
+    return till
 
 
 def credit(till: Till, account: str = "a-1") -> AccountCredit:
@@ -45,7 +45,7 @@ def credit(till: Till, account: str = "a-1") -> AccountCredit:
 
 def went_to(till: Till, position: int) -> list[tuple[str, int]]:
     found = till.ledger.event_at(position)
-    assert found is not None
+    assert found is not None and isinstance(found.fact, AccountCredited)
     return [(line.part, line.amount_micros // 1_000_000) for line in found.fact.applied]
 
 
@@ -54,7 +54,7 @@ def test_a_top_up_is_applied_in_the_policy_s_order_and_its_event_says_so(till: T
     till.tops_up("a-1", 4)
     till.orders(TakeEmergencyCredit(account="a-1"))
     till.uses("a-1", 15)
-    assert credit(till).standing.needed_micros == 2_000_001 * 4 // 3 + 1
+    assert credit(till).standing.needed_micros == 2_666_667
     position = till.tops_up("a-1", 24)
     assert went_to(till, position) == [("debt", 6), ("below-threshold", 2), ("emergency", 10), ("balance", 6)]
     assert till.stands("a-1", balance=6, debt=93)
