@@ -45,7 +45,8 @@ def credit(till: Till, account: str = "a-1") -> AccountCredit:
 
 def went_to(till: Till, position: int) -> list[tuple[str, int]]:
     found = till.ledger.event_at(position)
-    assert found is not None and isinstance(found.fact, AccountCredited)
+    assert found is not None
+    assert isinstance(found.fact, AccountCredited)
     return [(line.part, line.amount_micros // 1_000_000) for line in found.fact.applied]
 
 
