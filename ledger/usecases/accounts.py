@@ -65,8 +65,8 @@ def top_up(  # noqa: PLR0913 - each is the caller's to say
 
     With `consent` the consumer says, with the top-up, that their appliances are off and may be switched on.
 
-    `is_cleared` says that the channel's provider has the money still, and will pay it out. It is paid already then, so
-    the policy's least and most of a top-up do not refuse it.
+    `is_cleared` says that the channel's provider has the money still, and will pay it out. It is paid already then,
+    so the policy's least and most of a top-up do not refuse it.
 
     The same key with the same content returns the first result. Raises InvalidValue for an amount that is not above
     zero or absurdly large, NotFound for an unknown account, Refused for a closed one, Conflict for a key that came
