@@ -17,6 +17,15 @@ from tests.ledger.builders import household
 
 # Facts that move no money, each looked at by somebody: a new fact belongs here or has postings.
 MOVES_NO_MONEY = {
+    "cuts.dismissed/1",
+    "cuts.held/1",
+    "cuts.released/1",
+    "relay.forced-on/1",
+    "relay.forcing-ended/1",
+    "relay.grace-begun/1",
+    "relay.grace-extended/1",
+    "site.switching-rules-set/1",
+    "supply.commissioned/1",
     "account.emergency-credit-taken/1",
     "account.dispute-opened/1",
     "account.dispute-resolved/1",
