@@ -67,16 +67,6 @@ MOVES_NO_MONEY = {
     "supply.terms-assigned/1",
     "supply.vacated/1",
     "tariff.published/1",
-    "cuts.dismissed/1",
-    "cuts.held/1",
-    "cuts.released/1",
-    "relay.forced-on/1",
-    "relay.forcing-ended/1",
-    "relay.grace-begun/1",
-    "relay.grace-extended/1",
-    "site.credit-policy-set/1",
-    "site.switching-rules-set/1",
-    "supply.commissioned/1",
 }
 WITH_POSTINGS = {topic for topic, cls in FACTS.items() if "postings" in cls.__struct_fields__}
 
