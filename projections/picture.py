@@ -143,14 +143,7 @@ class Picture:
         return sum(1 for where, at in self.recent_cuts if where == site and at > now - window)
 
     def _figures(self, account: str) -> AccountFigures:
-        condition = self.conditions.get(account, CLEAR)
-        return AccountFigures(
-            balance_micros=self.balances[account],
-            disputed_micros=condition.disputed_micros,
-            is_disputed=condition.disputes > 0,
-            notice_until=condition.notice_until,
-            debt_micros=condition.debt_micros,
-        )
+        return self.conditions.get(account, CLEAR).figures(self.balances[account])
 
     def _silent_since(self, concentrator: str, rules: SwitchingRules, now: datetime) -> datetime | None:
         heard = self.heard.get(concentrator)
