@@ -96,8 +96,17 @@ HARMS: dict[str, Harm] = {
 _tasks: set["asyncio.Task[None]"] = set()
 
 
+async def _frame(reader: asyncio.StreamReader) -> bytes:
+    head = await reader.readexactly(6)
+    return head + await reader.readexactly(int.from_bytes(head[4:6], "big"))
+
+
 class ModbusProxy:
     """Stands before one concentrator; `harms` and `rate` decide what becomes of answers until `heal`."""
+
+    known = HARMS
+    request = staticmethod(_frame)
+    answer = staticmethod(_frame)
 
     def __init__(self, *, target_port: int, chance: random.Random, harms: list[str], rate: float) -> None:
         self._target_port = target_port
@@ -110,6 +119,13 @@ class ModbusProxy:
         self.done: dict[str, int] = {}
         # Every write that went through: unit, address and words as they were sent.
         self.writes: list[tuple[int, int, bytes]] = []
+
+    @staticmethod
+    def written(request: bytes) -> tuple[int, int, bytes] | None:
+        """Return what a request writes: unit, address and words; None where it only reads."""
+        if request[7] != _WRITE:
+            return None
+        return request[6], int.from_bytes(request[8:10], "big"), request[13:]
 
     async def start(self) -> None:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
@@ -140,11 +156,11 @@ class ModbusProxy:
         meters_in, meters_out = await asyncio.open_connection("127.0.0.1", self._target_port)
         try:
             while True:
-                request = await _frame(reader)
-                if request[7] == _WRITE:
-                    self.writes.append((request[6], int.from_bytes(request[8:10], "big"), request[13:]))
+                request = await self.request(reader)
+                if (written := self.written(request)) is not None:
+                    self.writes.append(written)
                 meters_out.write(request)
-                answer = await _frame(meters_in)
+                answer = await self.answer(meters_in)
                 if not await self._answered(answer, writer):
                     return
         finally:
@@ -159,9 +175,4 @@ class ModbusProxy:
         if name == "half-open":
             name = self._chance.choice(self._harms)
         self.done[name] = self.done.get(name, 0) + 1
-        return await HARMS[name](self._chance, answer, writer)
-
-
-async def _frame(reader: asyncio.StreamReader) -> bytes:
-    head = await reader.readexactly(6)
-    return head + await reader.readexactly(int.from_bytes(head[4:6], "big"))
+        return await self.known[name](self._chance, answer, writer)

@@ -24,12 +24,18 @@ from ledger.store.batched import BatchedLedger
 from ledger.usecases.equip import SupplyPoint, equip
 from ledger.values.signing import OrderSigner, new_signing_key_hex
 from tests.collectors.builders import SIGNER, free_port
-from tests.field import kafka_proxy, modbus_proxy
-from tests.field.child import fill_disk, free_disk, started
+from tests.field import kafka_proxy
+from tests.field.child import LoadProfile, fill_disk, free_disk, started
+from tests.field.modbus_proxy import ModbusProxy
 from tests.field.office import Office, booked
+from tests.field.rtu_proxy import RtuProxy
 
-CONCENTRATORS = 2
+# The first speaks Modbus TCP, the second passes RTU frames on.
+PROXIES: tuple[type[ModbusProxy], ...] = (ModbusProxy, RtuProxy)
+CONCENTRATORS = len(PROXIES)
 METERS_EACH = 3
+# Whose relays get good orders: one meter on each line.
+SWITCHED = (1, METERS_EACH + 1)
 _SPEED = 36_000
 _FORGER = OrderSigner(new_signing_key_hex())
 _OPEN, _CLOSE = bytes((0, 1, 0, 1)), bytes((0, 1, 0, 0))
@@ -45,9 +51,10 @@ class FieldRun:
     connection: "psycopg.Connection[Any]"
     broker_port: int
     chance: random.Random = field(init=False)
-    proxies: list[modbus_proxy.ModbusProxy] = field(default_factory=list)
+    proxies: list[ModbusProxy] = field(default_factory=list)
     process: ForkServerProcess | None = None
     kills: int = 0
+    _load_profile: LoadProfile = field(init=False)
     disk_filled: int = 0
 
     def __post_init__(self) -> None:
@@ -80,9 +87,10 @@ class FieldRun:
         await kafka.start()
         async with simulating(site=meters, speed=_SPEED, seed=self.seed) as simulator:
             self._equip(simulator)
-            harms, rate = self._some(list(modbus_proxy.HARMS)), self.chance.uniform(0.1, 0.7)
-            for port in ports:
-                proxy = modbus_proxy.ModbusProxy(target_port=port, chance=self.chance, harms=harms, rate=rate)
+            rate = self.chance.uniform(0.1, 0.7)
+            for kind, port in zip(PROXIES, ports, strict=True):
+                harms = self._some(list(kind.known))
+                proxy = kind(target_port=port, chance=self.chance, harms=harms, rate=rate)
                 await proxy.start()
                 self.proxies.append(proxy)
             self._site([proxy.port for proxy in self.proxies], "site.toml")
@@ -139,29 +147,21 @@ class FieldRun:
             supply: simulator.meters[self.serial(number)].register_counts * 10_000 - self._opening(simulator, number)
             for number, supply in enumerate(self.supplies)
         }
-        newest = self._good[-1]
+        newest = [self._good[number][-1] for number in SWITCHED]
         await _until(
             lambda: (
                 self._supervise(settings)
                 and booked(self.connection, self.supplies) == truth
-                and str(newest.order) in self.office.results
+                and all(str(order.order) in self.office.results for order in newest)
             ),
             lambda: (
                 f"billed {booked(self.connection, self.supplies)}, registers {truth}, office {self.office.failure}"
             ),
         )
-        self._check_relays(simulator, self._good[-1])
-
-    def _is_newest_answered(self) -> bool:
-        """Tell whether the newest good order has its result; one refused is signed anew, as `control` does."""
-        result = self.office.results.get(str(self._good[-1].order))
-        if result is None or result.outcome != "refused":
-            return result is not None
-        assert result.detail.startswith("memory: "), result
-        order = self._order(1, self._good[-1].sequence + 1, "close")
-        self._good.append(order)
-        self.office.send(order)
-        return False
+        for number in SWITCHED:
+            self._check_switched(simulator, number)
+        self._check_bad_orders()
+        self._check_intervals()
 
     def _supervise(self, settings: CollectorSettings) -> bool:
         """Start a collector that ended again, as systemd would: where its spool has no room at its start, it ends."""
@@ -172,41 +172,52 @@ class FieldRun:
             self._start(settings)
         return True
 
-    def _check_relays(self, simulator: Simulator, newest: wire.RelayCommand) -> None:
-        result = self.office.results[str(newest.order)]
+    def _check_switched(self, simulator: Simulator, number: int) -> None:
+        result = self.office.results[str(self._good[number][-1].order)]
         assert (result.outcome, result.readback) == ("confirmed", "closed"), result
-        assert not simulator.meters[self.serial(1)].relay_open
+        assert not simulator.meters[self.serial(number)].relay_open
+
+    def _check_intervals(self) -> None:
+        """Whatever sweeps the ledger took, each one's interval was billed, and none twice."""
+        with self.connection.transaction():
+            self.connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            rows = self.connection.execute(
+                "SELECT sequence FROM ledger.sweeps WHERE concentrator = %s", (self._load_profile.concentrator,)
+            ).fetchall()
+            billed = booked(self.connection, [self._interval_supply])[self._interval_supply]
+        assert len(rows) == 1, f"the spool was replaced: {rows}"
+        assert billed == self._load_profile.total_milliwh(rows[0][0]) > 0
+
+    def _check_bad_orders(self) -> None:
         for order in self._bad:
             answer = self.office.results.get(str(order.order))
             assert answer is None or answer.outcome in ("refused", "expired", "superseded"), answer
         written = {(index, unit) for index, proxy in enumerate(self.proxies) for unit, _, _ in proxy.writes}
-        assert written <= {(0, 2)}, f"meters without a good order were written to: {written}"
+        assert written <= {(0, 2), (1, 2)}, f"meters without a good order were written to: {written}"
         words = {words for proxy in self.proxies for _, _, words in proxy.writes}
         assert words <= {_OPEN, _CLOSE}
 
-    _good: list[wire.RelayCommand] = field(default_factory=list)
+    _good: dict[int, list[wire.RelayCommand]] = field(default_factory=lambda: {number: [] for number in SWITCHED})
     _bad: list[wire.RelayCommand] = field(default_factory=list)
 
     def _orders(self) -> Iterator[None]:
-        """Good orders for meter 1, in sequence; bad ones for every meter, in any order between them."""
-        good = [self._order(1, sequence, "open" if sequence % 2 else "close") for sequence in (1, 2, 3, 4)]
-        todo: list[Callable[[], None]] = [self._sending_bad(order) for order in self._bad_orders(good)]
+        """Good orders for a meter of each line, in sequence; bad ones for every meter, in any order between them."""
+        good = [
+            (number, self._order(number, sequence, "open" if sequence % 2 else "close"))
+            for sequence in (1, 2, 3, 4)
+            for number in SWITCHED
+        ]
+        todo = self._bad_orders([order for number, order in good if number == 1])
         self.chance.shuffle(todo)
-        for order in good:
-            for bad in todo[: len(todo) // 4]:
-                bad()
+        for number, order in good:
+            for _ in range(len(todo) // 4):
+                self._bad.append(bad := todo.pop())
+                self.office.send(bad)
                 yield
-            self._good.append(order)
+            self._good[number].append(order)
             self.office.send(order)
             yield
         self.office.send_raw(self.chance.randbytes(40))
-
-    def _sending_bad(self, order: wire.RelayCommand) -> Callable[[], None]:
-        def send() -> None:
-            self._bad.append(order)
-            self.office.send(order)
-
-        return send
 
     def _bad_orders(self, good: list[wire.RelayCommand]) -> list[wire.RelayCommand]:
         long_ago = datetime.now(UTC) - timedelta(hours=1)
@@ -252,7 +263,7 @@ class FieldRun:
         return self.chance.sample(list(harms), self.chance.randint(1, len(harms)))
 
     def _start(self, settings: CollectorSettings) -> None:
-        self.process = started(settings, log=self.directory / "collector.log")
+        self.process = started(settings, log=self.directory / "collector.log", load_profile=self._load_profile)
 
     def _kill(self) -> None:
         if self.process is not None:
@@ -264,9 +275,28 @@ class FieldRun:
     def _opening(self, simulator: Simulator, number: int) -> int:
         return simulator.meters[self.serial(number)].opening_milliwh
 
+    @property
+    def _interval_supply(self) -> str:
+        return f"{self.name}-i"
+
     def _equip(self, simulator: Simulator) -> None:
         ledger = BatchedLedger(url=self.office.url)
         now = datetime.now(UTC)
+        self._load_profile = LoadProfile(
+            f"{self.name}-c1", self.serial(99), now.replace(microsecond=0) - timedelta(hours=2)
+        )
+        point = SupplyPoint(
+            supply=self._interval_supply,
+            site="north",
+            concentrator=self._load_profile.concentrator,
+            meter=meter_facts(serial=self._load_profile.serial, profile="nem12", max_power_w=10**9),
+            account=f"{self._interval_supply}-a",
+            tariff="flat",
+            opening_milliwh=0,
+            since=self._load_profile.begins,
+        )
+        with ledger.together():
+            list(equip(ledger, point, now=now))
         for number, supply in enumerate(self.supplies):
             point = SupplyPoint(
                 supply=supply,
@@ -288,6 +318,7 @@ class FieldRun:
         lines += ["relay_timeout_s = 2.0", "request_retries = 1", 'spool = "spool.sqlite"']
         for index, port in enumerate(ports):
             lines += ["[[concentrators]]", f'id = "{self.name}-c{index + 1}"', 'host = "127.0.0.1"', f"port = {port}"]
+            lines += ['transport = "rtu-over-tcp"'] if PROXIES[index] is RtuProxy else []
             for unit in range(1, METERS_EACH + 1):
                 number = index * METERS_EACH + unit - 1
                 lines += ["[[concentrators.meters]]", f'serial = "{self.serial(number)}"', f"unit = {unit}"]
