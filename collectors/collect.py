@@ -123,11 +123,16 @@ class Collector:
             self._polling.close()
 
     async def take_over(self, site: Site) -> None:
-        """Work by a changed site from now on; no sweep is lost. Raises BadFile for what needs a new start."""
+        """Work by a changed site from now on; no sweep is lost.
+
+        Raises BadFile for what needs a new start, CollectorError where a port is taken; then nothing has changed.
+        """
         fixed = ("collector", "spool", "mqtt")
         if changed := [name for name in fixed if getattr(site, name) != getattr(self.site, name)]:
             problem = f"collector.{changed[0]}: changes only with a new start of the collector; restart it"
             raise BadFile(path="the site file", errors=[problem])
+        # Whatever may be refused comes first: a site that is not taken over changes nothing at all.
+        await self._polling.listen(site)
         self._desk.concentrators = site.concentrators
         self._relays.timeout_s = site.relay_timeout_s
         self._bounds.bounds = _bounds_of(site)

@@ -28,11 +28,21 @@ class Listeners:
         gone = [name for name, plan in self._plans.items() if wanted.get(name) != plan]
         ours = {(plan.host, plan.port) for plan in self._plans.values()}
         made = {plan: self._made(site, plan) for plan in site.listeners if self._plans.get(plan.id) != plan}
-        await _all_started([listener for plan, listener in made.items() if (plan.host, plan.port) not in ours])
+        elsewhere = [listener for plan, listener in made.items() if (plan.host, plan.port) not in ours]
+        await _all_started(elsewhere)
+        stopped = [self._listeners[name] for name in gone]
+        for listener in stopped:
+            await listener.stop()
+        try:
+            await _all_started([listener for plan, listener in made.items() if (plan.host, plan.port) in ours])
+        except CollectorError:
+            # Somebody took the port in between. The old listeners come back, as far as their ports are still free.
+            for listener in elsewhere:
+                await listener.stop()
+            await _all_started(stopped)
+            raise
         for name in gone:
-            del self._plans[name]
-            await self._listeners.pop(name).stop()
-        await _all_started([listener for plan, listener in made.items() if (plan.host, plan.port) in ours])
+            del self._listeners[name]
         for name, listener in self._listeners.items():
             listener.know(_terminals(site, name))
         self._plans = wanted

@@ -78,14 +78,17 @@ class Polling:
         for lane in self._lanes.values():
             lane.poller.finish()
 
-    async def take_over(self, site: Site) -> None:
-        """Poll a changed site: what has not changed goes on, what has ends with the sweep under way.
+    async def listen(self, site: Site) -> None:
+        """Listen for a changed site's terminals; all that can be refused of a site is refused here.
 
-        Raises BadFile once the final sweep was asked for.
+        Raises BadFile once the final sweep was asked for, CollectorError where a port is taken.
         """
         if self._is_finishing:
             raise BadFile(path="the site file", errors=["polling has ended for good; restart the collector"])
         await self._listeners.take_over(site)
+
+    async def take_over(self, site: Site) -> None:
+        """Poll a changed site, after `listen`: what has changed ends with the sweep under way, the rest goes on."""
         wanted = {concentrator.id: _made_of(site, concentrator) for concentrator in site.concentrators}
         gone = {name: lane for name, lane in self._lanes.items() if wanted.get(name) != lane.made_of}
         for name, lane in gone.items():

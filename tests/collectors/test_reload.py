@@ -7,11 +7,17 @@ from itertools import pairwise
 from pathlib import Path
 
 import msgspec
+import pytest
 
+from collectors.dial_in import DialIn
+from collectors.errors import CollectorError
+from collectors.listeners import Listeners
+from collectors.metrics import CollectorMetrics
 from collectors.process import Process
 from collectors.simulator.run import simulating
+from collectors.site import Site, read_site
 from ledger import wire
-from tests.collectors.builders import a_site, free_port, settings_for, site_text, until
+from tests.collectors.builders import a_site, an_order, free_port, settings_for, site_text, until
 
 
 @asynccontextmanager
@@ -90,6 +96,75 @@ def test_a_wrong_site_file_is_told_and_the_old_one_stays_in_force(tmp_path: Path
             await until(lambda: _reloads(process, "refused") == 2)
             before = process.collector.spool.last_sequence("C1")
             await until(lambda: process.collector.spool.last_sequence("C1") >= before + 2)
+
+    asyncio.run(scene())
+
+
+def test_a_site_whose_new_port_is_taken_changes_nothing_at_all_orders_included(tmp_path: Path) -> None:
+    port = free_port()
+    site = a_site(tmp_path, ports=[port])
+
+    async def scene() -> None:
+        taken = await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1", 0)
+        listener = f"""
+[[listeners]]
+id = "terminals"
+host = "127.0.0.1"
+port = {taken.sockets[0].getsockname()[1]}
+registration = '(?P<id>.{{15}})'
+"""
+        async with taken, simulating(site=site), _running(tmp_path) as process:
+            collector = process.collector
+            await until(lambda: collector.spool.last_sequence("C1") >= 1)
+            (tmp_path / "site.toml").write_text(site_text(ports=[port]).replace('"S1"', '"S9"') + listener)
+            process.reload()
+            await until(lambda: _reloads(process, "refused") == 1)
+            await collector._relays.take(an_order("open"))
+            await until(lambda: bool(collector.spool.results_kept(limit=9)))
+            (kept,) = collector.spool.results_kept(limit=9)
+            assert wire.decode_result(kept.message).outcome == "confirmed"
+            assert collector.site == site
+
+    asyncio.run(scene())
+
+
+def test_a_listener_that_cannot_come_back_changed_comes_back_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port, other = free_port(), free_port()
+
+    def site_of(text: str) -> Site:
+        (tmp_path / "site.toml").write_text(site_text(ports=[free_port()]) + text)
+        return read_site(tmp_path / "site.toml")
+
+    def listening(identity: str, at: int, timeout_s: float) -> str:
+        return f"""
+[[listeners]]
+id = "{identity}"
+host = "127.0.0.1"
+port = {at}
+registration = '(?P<id>.)'
+registration_timeout_s = {timeout_s}
+"""
+
+    start = DialIn.start
+
+    async def starting(listener: DialIn) -> None:
+        if listener._plan.registration_timeout_s == 99:
+            raise CollectorError("somebody took the port in between")
+        await start(listener)
+
+    async def scene() -> None:
+        monkeypatch.setattr(DialIn, "start", starting)
+        listeners = Listeners(site=site_of(listening("a", port, 1)), metrics=CollectorMetrics())
+        await listeners.start()
+        with pytest.raises(CollectorError, match="somebody took"):
+            await listeners.take_over(site_of(listening("a", port, 99) + listening("b", other, 1)))
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.close()
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.open_connection("127.0.0.1", other)
+        await listeners.stop()
 
     asyncio.run(scene())
 
