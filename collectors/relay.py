@@ -11,6 +11,7 @@ from collectors.errors import SpoolError
 from collectors.metrics import CollectorMetrics
 from collectors.modbus import Bus
 from collectors.order_memory import OrderMemory
+from collectors.right_meter import wrong_serial
 from collectors.side_by_side import end
 from collectors.site import Meter
 from collectors.switch import WANTED, Switch, Switched
@@ -101,6 +102,10 @@ class RelayLane:
             readback, detail = await switch.state()
             outcome: wire.RelayOutcome = "confirmed" if readback == WANTED[order.action] else "expired"
             return Switched(outcome=outcome, readback=readback, detail=detail)
+        told = await wrong_serial(self.buses[order.concentrator], meter)
+        if told is not None:
+            detail = f"serial: the meter at unit {meter.unit} says {told}, the order is for {meter.serial}"
+            return Switched(outcome="refused", readback="unknown", detail=detail)
         return await switch.run()
 
     def _result(self, order: wire.RelayCommand, switched: Switched) -> wire.RelayResult:

@@ -10,8 +10,8 @@ from ledger.values.signing import OrderVerifier
 
 # Two clocks kept by NTP differ by milliseconds; beyond this one of them is wrong, and expiry means nothing.
 _CLOCK_TOLERANCE = timedelta(seconds=2)
-# The reason of an order that the ledger signs where nothing is left to a supply's credit.
-_FOR_CREDIT = "no-credit"
+# Reasons of orders that a protected supply is never opened for: nothing is left to its credit, or it is that time.
+_NOT_IF_PROTECTED = ("no-credit", "locked-timetable")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +84,7 @@ class OrderDesk:
         newest = self.memory.newest_issued_at()
         if newest is not None and self._is_clock_behind(order, now):
             return _clocks(now, newest)
-        if meter.protected and order.action == "open" and order.reason == _FOR_CREDIT:
+        if meter.protected and order.action == "open" and order.reason in _NOT_IF_PROTECTED:
             return f"protected: {order.supply} is never cut for credit, by this site's file"
         if order.issued_at < self.memory.begun_at - _CLOCK_TOLERANCE:
             # A memory that was lost may have obeyed it, and newer ones since.

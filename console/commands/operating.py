@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from console.supplies import commands
+from console.switching import set_rules
 
 _PANEL = "Operators"
 _From = Annotated[str, typer.Option("--from", help="Since when it holds (ISO 8601 with zone); now if not given.")]
@@ -16,6 +17,7 @@ def register(app: typer.Typer) -> None:
     """Add `site set`, `supply add` and the commands of a supply point's life."""
     site = typer.Typer(help="Sites: how they warn and reconnect.", no_args_is_help=True)
     site.command("set")(set_site)
+    site.command("rules")(set_rules)
     supply = typer.Typer(help="Supply points: where meters measure what accounts pay for.", no_args_is_help=True)
     supply.command("add")(add_supply)
     commands.register(supply)

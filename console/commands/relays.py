@@ -1,16 +1,24 @@
 """For operators: what is on and what is off, locks and consents, and the readings that were held."""
 
 import os
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from console.switching import relays_group
+
 if TYPE_CHECKING:
+    from ledger.store.application import Ledger
     from projections.queries import RelayState
 
 _PANEL = "Operators"
 _Supply = Annotated[str, typer.Argument(help="The supply point's code.")]
+_Supplies = Annotated[list[str], typer.Argument(help="The supply points' codes.")]
+_Cause = Annotated[
+    str, typer.Option(help="over-power, safety, maintenance, tamper, vacancy or operator; each is its own lock.")
+]
 _Operator = Annotated[
     str,
     typer.Option(
@@ -20,9 +28,9 @@ _Operator = Annotated[
 
 
 def register(app: typer.Typer) -> None:
-    """Add `relays`, `lock`, `unlock`, `consent` and `held`."""
+    """Add `relays` with its commands, `lock`, `unlock`, `consent` and `held`."""
+    app.add_typer(relays_group(), name="relays", rich_help_panel=_PANEL)
     for name, command in (
-        ("relays", show_relays),
         ("lock", lock),
         ("unlock", unlock),
         ("consent", consent),
@@ -32,31 +40,66 @@ def register(app: typer.Typer) -> None:
 
 
 def lock(
-    supply: _Supply,
+    supplies: _Supplies,
     reason: Annotated[str, typer.Option(help="Why, as a code such as works or safety-check; no personal data.")],
+    cause: _Cause = "operator",
+    until: Annotated[str, typer.Option(help="When it ends by itself (ISO 8601 with zone); never if not given.")] = "",
     operator: _Operator = "console",
 ) -> None:
-    """Lock a supply point off: its relay is opened, and stays so until it is unlocked."""
-    from console.connection import opened_ledger
+    """Lock supply points off for a cause: their relays are opened, and stay so until that lock is cleared."""
     from ledger.usecases.relays import set_lock
+    from ledger.values.instants import parse_instant
 
-    with opened_ledger(os.environ) as ledger:
-        position = set_lock(ledger, supply=supply, reason=reason, operator=operator, now=datetime.now(UTC))
-    typer.echo(f"{supply}: locked off for {reason} (position {position}); `wattledger relays` shows the order")
+    end = parse_instant(until) if until else None
+
+    def locked(ledger: "Ledger", supply: str) -> str:
+        now = datetime.now(UTC)
+        position = set_lock(ledger, supply=supply, reason=reason, operator=operator, cause=cause, until=end, now=now)
+        return f"locked off for {reason} (position {position}); `wattledger relays` shows the order"
+
+    _each(supplies, locked)
 
 
 def unlock(
-    supply: _Supply,
+    supplies: _Supplies,
     reason: Annotated[str, typer.Option(help="Why, as a code.")] = "done",
+    cause: _Cause = "operator",
+    second: Annotated[str, typer.Option(help="The second person, where maintenance is cleared for another.")] = "",
     operator: _Operator = "console",
 ) -> None:
-    """Clear an operator's lock: the relay is closed as its site reconnects, unless something else holds it off."""
-    from console.connection import opened_ledger
+    """Clear a cause's lock: relays are closed as their sites reconnect, unless something else holds them off."""
     from ledger.usecases.relays import clear_lock
 
+    def cleared(ledger: "Ledger", supply: str) -> str:
+        now = datetime.now(UTC)
+        position = clear_lock(
+            ledger, supply=supply, reason=reason, operator=operator, cause=cause, approved_by=second, now=now
+        )
+        return f"unlocked (position {position}); it is switched on as its site reconnects"
+
+    _each(supplies, cleared)
+
+
+def _each(supplies: list[str], do: Callable[["Ledger", str], str]) -> None:
+    """Do something to one supply point after the other, with a result for each; what is refused stops no other."""
+    from console.connection import opened_ledger
+    from ledger.values.errors import LedgerError
+
+    if len(supplies) == 1:
+        with opened_ledger(os.environ) as ledger:
+            typer.echo(f"{supplies[0]}: {do(ledger, supplies[0])}")
+        return
+    failures = 0
     with opened_ledger(os.environ) as ledger:
-        position = clear_lock(ledger, supply=supply, reason=reason, operator=operator, now=datetime.now(UTC))
-    typer.echo(f"{supply}: unlocked (position {position}); it is switched on as its site reconnects")
+        for supply in supplies:
+            try:
+                typer.echo(f"{supply}: {do(ledger, supply)}")
+            except LedgerError as error:
+                failures += 1
+                typer.echo(f"{supply}: refused: {error}")
+    if failures:
+        typer.echo(f"{failures} of {len(supplies)} were refused")
+        raise typer.Exit(1)
 
 
 def consent(

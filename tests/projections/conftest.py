@@ -33,6 +33,12 @@ def finance(database: Database) -> Iterator[Connection[Any]]:
 
 
 @pytest.fixture
+def writer(database: Database) -> Iterator[Connection[Any]]:
+    with connect(database.url("wattledger_writer"), name="test") as connection:
+        yield connection
+
+
+@pytest.fixture
 def project(projector: Connection[Any]) -> Project:
     """Projects all that there is, in batches of a size, and tells how many batches that took."""
 
