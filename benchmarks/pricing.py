@@ -28,7 +28,7 @@ from benchmarks.stand import Stand, standing
 from ledger import wire
 from ledger.domain.event import Event
 from ledger.store.applied import Applied, Partition, move_positions
-from ledger.store.copying import COPY_EVENTS, copied
+from ledger.store.copying import COPY_EVENTS, laid_out
 from ledger.store.gate import gated
 from ledger.store.mapper import FactMapper, fact_of, stored
 
@@ -161,14 +161,14 @@ def ceiling(stand: Stand, priced: Priced, database: str) -> float:
     batches = [
         priced.rows[first : first + priced.rows_a_batch] for first in range(0, len(priced.rows), priced.rows_a_batch)
     ]
-    head, laid_out = 0, []
+    head, laid = 0, []
     for batch in batches:
-        laid_out.append((copied(batch, first_position=head + 1), len(batch)))
+        laid.append((laid_out(batch).at(head + 1), len(batch)))
         head += len(batch)
     partition = Partition("bench", wire.METER_READINGS, 0)
     with stand.fresh_database(database) as connection:
         began = time.monotonic()
-        for offset, (rows, count) in enumerate(laid_out):
+        for offset, (rows, count) in enumerate(laid):
             with gated(connection) as gate:
                 with gate.cursor.copy(COPY_EVENTS) as copy:
                     copy.write(rows)

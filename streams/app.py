@@ -25,7 +25,8 @@ from streams.consumer import LedgerApp
 from streams.errors import StreamError
 from streams.message import Message, time_of
 from streams.pipeline import Pipeline
-from streams.pricing import PricingDraft, PricingDrafter
+from streams.priced import PricingDraft
+from streams.pricing import PricingDrafter
 from streams.results import ResultsDraft, ResultsDrafter
 from streams.seeking import SeekBack
 from streams.settings import Settings

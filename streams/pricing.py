@@ -4,27 +4,17 @@ What cannot be applied is kept with a reason.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from eventsourcing.persistence import StoredEvent
 from psycopg import Connection
 
 from ledger import wire
 from ledger.domain.billed import BilledHistory
-from ledger.domain.event import Event, Fact
+from ledger.domain.event import Fact
 from ledger.domain.intervals import HistoryNeeded
-from ledger.domain.meter import (
-    BillingPeriodClosed,
-    ReadingHeld,
-    Source,
-    TimeChargeDebited,
-    UsageCorrected,
-    UsageDebited,
-    state_of,
-)
+from ledger.domain.meter import Source, state_of
 from ledger.domain.metering import Draft, Metering, take_interval, take_register
 from ledger.domain.settling import is_settled, settle
 from ledger.domain.snapshot import PricingSnapshot
@@ -36,73 +26,21 @@ from ledger.store.applied import DeadLetter, Partition, StrayReading, SweepProgr
 from ledger.store.catching_up import catch_up
 from ledger.store.gate import Gate
 from ledger.store.log import newest_of
-from ledger.store.mapper import stored
 from ledger.store.meter_history import read_history
 from ledger.store.ticked import TickProgress, move_ticks
 from streams import ticks
 from streams.applier import Stale
 from streams.message import Message
 from streams.pipeline import Unlanded
+from streams.priced import PricingDraft, SweepKey
 
-SweepKey = tuple[str, str]
 
+class Decoded(NamedTuple):
+    """A message and what it says; `supplies` are those of its readings, in their order, or those a tick is for."""
 
-@dataclass(slots=True)
-class PricingDraft:
-    """A batch worked out: facts to append, rows to write beside them, and the states they leave behind."""
-
-    domain: Draft
-    priced_at: int = 0  # the control change up to which supply points and tariffs were known
-    meterings: dict[str, tuple[Partition, Metering]] = field(default_factory=dict)
-    sweeps: dict[SweepKey, tuple[Partition, SweepProgress]] = field(default_factory=dict)
-    ticks: dict[str, TickProgress] = field(default_factory=dict)
-    dead_letters: list[DeadLetter] = field(default_factory=list)
-    strays: list[StrayReading] = field(default_factory=list)
-    history: dict[UUID, BilledHistory] = field(default_factory=dict)
-    taken: list[int] = field(default_factory=list)
-    readings: int = 0
-    stored: list[StoredEvent] = field(default_factory=list)
-    _by_stream: dict[UUID, list[Event]] = field(default_factory=dict)
-    _sorted: int = 0
-
-    def drafted(self, stream: UUID) -> list[Event]:
-        """Return the events of a stream so far."""
-        for event in self.domain.events[self._sorted :]:
-            self._by_stream.setdefault(event.originator_id, []).append(event)
-        self._sorted = len(self.domain.events)
-        return self._by_stream.get(stream, [])
-
-    @property
-    def acks(self) -> list[wire.SweepAck]:
-        """What the collectors may now forget."""
-        return [
-            wire.SweepAck(concentrator=concentrator, collector=collector, sequence=progress.sequence)
-            for (collector, concentrator), (_, progress) in self.sweeps.items()
-        ]
-
-    @property
-    def debits(self) -> int:
-        """How many of the events are debits."""
-        return sum(isinstance(event.fact, UsageDebited) for event in self.domain.events)
-
-    @property
-    def corrections(self) -> int:
-        """How many of the events correct what was billed."""
-        return sum(isinstance(event.fact, UsageCorrected) for event in self.domain.events)
-
-    @property
-    def time_charges(self) -> int:
-        """How many of the events charge what time brings."""
-        return sum(isinstance(event.fact, TimeChargeDebited | BillingPeriodClosed) for event in self.domain.events)
-
-    @property
-    def holds(self) -> dict[str, int]:
-        """How many of the events hold a reading, by reason."""
-        reasons: dict[str, int] = {}
-        for event in self.domain.events:
-            if isinstance(event.fact, ReadingHeld):
-                reasons[event.fact.reason] = reasons.get(event.fact.reason, 0) + 1
-        return reasons
+    message: Message
+    body: wire.Sweep | wire.Tick
+    supplies: Sequence[Supply | None]
 
 
 class PricingDrafter:
@@ -119,17 +57,16 @@ class PricingDrafter:
         """Price a batch against the snapshot and the streams as this worker knows them."""
         catch_up(connection, self._snapshot, each=self._forget_moved)
         draft = PricingDraft(Draft(self._snapshot, self._clock()), self._snapshot.position)
-        decoded = [(message, body) for message in messages if (body := self._decoded(message, draft)) is not None]
+        decoded = [known for message in messages if (known := self._decoded(message, draft)) is not None]
         self._load(connection, decoded)
-        self._take_strays(
-            connection, draft, [(message, body) for message, body in decoded if isinstance(body, wire.Sweep)]
-        )
-        for message, body in decoded:
-            if isinstance(body, wire.Tick):
-                self._take_tick(connection, draft, message, body)
-            elif self._is_next(draft, message, body):
-                self._take(connection, draft, message, body)
-        draft.stored = [stored(event) for event in draft.domain.events]
+        if strays.is_any_waiting(connection):
+            self._take_strays(connection, draft, decoded)
+        for one in decoded:
+            if isinstance(one.body, wire.Tick):
+                self._take_tick(connection, draft, one.message, one.body)
+            elif self._is_next(draft, one.message, one.body):
+                self._take(connection, draft, one.message, one.body, one.supplies)
+        draft.lay_out()
         return draft
 
     def append(self, gate: Gate, draft: PricingDraft) -> None:
@@ -138,14 +75,14 @@ class PricingDrafter:
             raise Stale(f"priced at {draft.priced_at}, control changes reach {gate.control_head}")
         if not strays.mark_taken(gate.cursor, draft.taken):
             raise Stale("another worker took stray readings in meanwhile")
-        gate.append(draft.stored)
+        gate.append_rows(draft.rows)
+        dirty = [(supply, pair) for supply, pair in draft.meterings.items() if pair[1].is_seen_dirty]
         applied.move_sweeps(gate.cursor, {key: progress for key, (_, progress) in draft.sweeps.items()})
         applied.move_meters_seen(
             gate.cursor,
             [
                 (supply, metering.seen_at, metering.superseded, metering.held)
-                for supply, (_, metering) in sorted(draft.meterings.items())
-                if metering.is_seen_dirty
+                for supply, (_, metering) in sorted(dirty)
             ],
         )
         move_ticks(gate.cursor, draft.ticks)
@@ -156,7 +93,7 @@ class PricingDrafter:
         """Remember the states that the batch leaves behind."""
         self._in_flight.update(event.originator_id for event in draft.domain.events)
         for supply, (partition, metering) in draft.meterings.items():
-            self._meterings.setdefault(partition, {})[supply] = metering.copy()
+            self._meterings.setdefault(partition, {})[supply] = metering
         for key, (partition, progress) in draft.sweeps.items():
             self._sweeps.setdefault(partition, {})[key] = SweepProgress(progress.sequence)
 
@@ -176,19 +113,16 @@ class PricingDrafter:
             for meterings in self._meterings.values():
                 meterings.pop(fact.supply, None)
 
-    def _load(self, connection: Connection[Any], decoded: Sequence[tuple[Message, wire.Sweep | wire.Tick]]) -> None:
+    def _load(self, connection: Connection[Any], decoded: Sequence[Decoded]) -> None:
         """Read the progress and the meter streams that are not remembered yet, all in one go."""
         keys: dict[SweepKey, Partition] = {}
         supplies: dict[str, Partition] = {}
-        for message, body in decoded:
-            known = self._meterings.get(message.partition, {})
+        for message, body, met in decoded:
+            known = self._meterings.setdefault(message.partition, {})
             if isinstance(body, wire.Sweep):
                 key = (body.collector, body.concentrator)
                 if key not in self._sweeps.get(message.partition, {}):
                     keys[key] = message.partition
-                met = [self._snapshot.supply_of_meter(_meter_of(reading)) for reading in body.readings]
-            else:
-                met = list(ticks.timed_supplies(self._snapshot, body.concentrator))
             for supply in met:
                 if supply is not None and supply.concentrator == body.concentrator and supply.code not in known:
                     supplies[supply.code] = message.partition
@@ -224,15 +158,12 @@ class PricingDrafter:
             progress.out_of_sequence += 1
         return False
 
-    def _take_strays(
-        self, connection: Connection[Any], draft: PricingDraft, sweeps: Sequence[tuple[Message, wire.Sweep]]
-    ) -> None:
+    def _take_strays(self, connection: Connection[Any], draft: PricingDraft, decoded: Sequence[Decoded]) -> None:
         """Take in what came under another concentrator, of the supply points that are read through these now."""
         owners: dict[str, Partition] = {}
-        for message, sweep in sweeps:
-            for reading in sweep.readings:
-                supply = self._snapshot.supply_of_meter(_meter_of(reading))
-                if supply is not None and supply.concentrator == sweep.concentrator:
+        for message, body, met in decoded:
+            for supply in met if isinstance(body, wire.Sweep) else ():
+                if supply is not None and supply.concentrator == body.concentrator:
                     owners.update((spell.meter.meter, message.partition) for spell in supply.spells)
         for stray in strays.waiting(connection, meters=list(owners)) if owners else ():
             draft.taken.append(stray.number)
@@ -241,8 +172,8 @@ class PricingDrafter:
                 metering = self._drafted(draft, owners[stray.meter], supply.code)
                 self._take_reading(connection, draft, metering, supply, stray.reading, stray.source)
 
-    def _decoded(self, message: Message, draft: PricingDraft) -> wire.Sweep | wire.Tick | None:
-        """Decode a message; what is not in its right place, or a tick before its time, is kept as a dead letter."""
+    def _decoded(self, message: Message, draft: PricingDraft) -> Decoded | None:
+        """Decode a message and find whom it is about; keep it as a dead letter where it cannot be applied."""
         try:
             decoded = wire.decode_meter_message(message.value or b"")
             if message.key != decoded.concentrator.encode():
@@ -258,7 +189,10 @@ class PricingDrafter:
                 DeadLetter(message.partition, message.offset, error.reason, error.detail, message.key, message.value)
             )
             return None
-        return decoded
+        find = self._snapshot.supply_of_meter
+        if isinstance(decoded, wire.Tick):
+            return Decoded(message, decoded, ticks.timed_supplies(self._snapshot, decoded.concentrator))
+        return Decoded(message, decoded, [find(_meter_of(reading)) for reading in decoded.readings])
 
     def _take_tick(self, connection: Connection[Any], draft: PricingDraft, message: Message, tick: wire.Tick) -> None:
         """Charge the concentrator's supply points all that is due up to the tick's date."""
@@ -272,13 +206,19 @@ class PricingDrafter:
         progress.local_date = max(progress.local_date, tick.local_date)
         progress.applied += 1
 
-    def _take(self, connection: Connection[Any], draft: PricingDraft, message: Message, sweep: wire.Sweep) -> None:
+    def _take(
+        self,
+        connection: Connection[Any],
+        draft: PricingDraft,
+        message: Message,
+        sweep: wire.Sweep,
+        supplies: Sequence[Supply | None],
+    ) -> None:
         source = Source(
             message.partition.number, message.offset, message.published_at, sweep.collector, sweep.sequence
         )
-        for reading in sweep.readings:
-            draft.readings += 1
-            supply = self._snapshot.supply_of_meter(_meter_of(reading))
+        draft.readings += len(sweep.readings)
+        for reading, supply in zip(sweep.readings, supplies, strict=True):
             reason = _stray(supply, sweep.concentrator, reading)
             if supply is None or reason is not None:
                 draft.strays.append(
@@ -361,9 +301,10 @@ class PricingDrafter:
         return history
 
     def _drafted(self, draft: PricingDraft, partition: Partition, supply: str) -> Metering:
-        if supply not in draft.meterings:
-            draft.meterings[supply] = (partition, self._meterings[partition][supply].copy())
-        return draft.meterings[supply][1]
+        known = draft.meterings.get(supply)
+        if known is None:
+            known = draft.meterings[supply] = (partition, self._meterings[partition][supply].copy())
+        return known[1]
 
 
 def _stray(supply: Supply | None, concentrator: str, reading: wire.Reading) -> str | None:

@@ -9,6 +9,7 @@ import structlog
 from prometheus_client import start_http_server
 
 from streams.app import Worker, end_process
+from streams.collecting import tune_collector
 from streams.publisher import OrderPublisher
 from streams.settings import Settings, read_settings
 
@@ -21,6 +22,7 @@ def main(environ: Mapping[str, str]) -> int:
     """Run the worker until SIGTERM or SIGINT; raises InvalidValue for wrong settings."""
     settings = read_settings(environ)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    tune_collector()
     asyncio.run(_run(settings))
     return 0
 

@@ -1,6 +1,7 @@
 """Balanced transactions of priced usage and of money paid in (pure, I1); `booking` knows every kind of fact."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from ledger.domain import chart
 from ledger.domain.event import Posting
@@ -13,15 +14,15 @@ def debit_postings(*, account: str, lines: Iterable[Line]) -> list[Posting]:
 
     A tax that fell due when the money was paid comes off the account's tax on advances.
     """
-    totals: dict[tuple[str, str], int] = {}
+    totals: dict[tuple[str, bool], int] = {}
     owed = 0
     for line in lines:
-        key, amount = _code(line, account), line.amount_micros
-        totals[key] = totals.get(key, 0) + amount
+        key, amount = _code(line.component, line.tax, line.allowance, line.at_payment), line.amount_micros
+        totals[key] = totals[key] + amount if key in totals else amount
         owed += amount
     postings = [Posting(chart.PREPAYMENT, account, owed)]
-    for (code, owner), amount in totals.items():
-        postings.append(Posting(code, owner, -amount))
+    for (code, is_accounts), amount in totals.items():
+        postings.append(Posting(code, account if is_accounts else "", -amount))
     return balanced(postings)
 
 
@@ -30,21 +31,23 @@ def correction_postings(lines: Iterable[Difference]) -> list[Posting]:
     owed: dict[str, int] = {}
     totals: dict[tuple[str, str], int] = {}
     for line in lines:
-        code, amount = _code(line, line.account), line.amount_micros
-        totals[code] = totals.get(code, 0) + amount
+        code, is_accounts = _code(line.component, line.tax, line.allowance, line.at_payment)
+        key, amount = (code, line.account if is_accounts else ""), line.amount_micros
+        totals[key] = totals.get(key, 0) + amount
         owed[line.account] = owed.get(line.account, 0) + amount
     postings = [Posting(chart.PREPAYMENT, account, amount) for account, amount in owed.items()]
     postings += [Posting(code, owner, -amount) for (code, owner), amount in totals.items()]
     return balanced(postings)
 
 
-def _code(line: Line | Difference, account: str) -> tuple[str, str]:
-    """Return the code of a line, and the account that it belongs to where it belongs to one."""
-    if line.allowance:
-        return chart.ALLOWANCES, ""
-    if line.at_payment:
-        return chart.tax_on_advances(line.component), account
-    return chart.tax_payable(line.component) if line.tax else chart.revenue(line.component), ""
+@lru_cache(maxsize=4096)
+def _code(component: str, tax: bool, allowance: bool, at_payment: bool) -> tuple[str, bool]:
+    """Return the code of a line, and whether it belongs to the account."""
+    if allowance:
+        return chart.ALLOWANCES, False
+    if at_payment:
+        return chart.tax_on_advances(component), True
+    return chart.tax_payable(component) if tax else chart.revenue(component), False
 
 
 def top_up_postings(

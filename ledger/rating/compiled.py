@@ -50,11 +50,24 @@ class Cell:
         self.words = words
 
 
+class PlanRow(NamedTuple):
+    """A line of one atom in a cell, all but quantity and amount: `bases` are a percentage's, by component.
+
+    `told` is the end of the line: tariff, version, and everything after them.
+    """
+
+    component: str
+    bases: tuple[str, ...] | None
+    unit: str
+    price: str
+    told: tuple[str, int, bool, str, str, str, bool, bool]
+
+
 class Plan(NamedTuple):
-    """The lines of one atom in a cell; a percentage's with the numbers of its bases."""
+    """The lines of one atom in a cell, in an order in which percentages follow their bases."""
 
     vector: Vector
-    rows: tuple[tuple[Words, tuple[int, ...] | None], ...]
+    rows: tuple[PlanRow, ...]
     is_in_order: bool
 
 
@@ -113,8 +126,24 @@ class CompiledTariff:
                     shown.add(index)
                     rows.append((words, bases))
             order = [words.index for words, _ in rows]
-            plan = self._plans[time_of_use, steps] = Plan(cell.vector, tuple(rows), order == sorted(order))
+            told = tuple(self._plan_row(words, bases) for words, bases in rows)
+            plan = self._plans[time_of_use, steps] = Plan(cell.vector, told, order == sorted(order))
         return plan
+
+    def _plan_row(self, words: Words, bases: tuple[int, ...] | None) -> PlanRow:
+        line = words.line("", 0, self.tariff.code, self.version)
+        told = (
+            line.tariff,
+            line.version,
+            line.tax,
+            line.rule,
+            line.block,
+            line.time_of_use,
+            line.allowance,
+            line.at_payment,
+        )
+        named = None if bases is None else tuple(self.names[number] for number in bases)
+        return PlanRow(line.component, named, line.unit, line.price, told)
 
     def vector(self, index: int, amount: Fraction) -> Vector:
         """Return what an amount in micro-units (net, times its class) on one component adds to every one."""

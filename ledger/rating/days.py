@@ -4,6 +4,7 @@ Days of 23 and 25 hours come out right: a period holds by what the wall clock sh
 that is repeated holds twice. Where the clocks skip midnight itself, the day begins at the first instant after it.
 """
 
+from bisect import bisect_right
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple
@@ -33,16 +34,13 @@ class LocalDays:
     def __init__(self, zone: ZoneInfo, calendar: Calendar | None = None) -> None:
         self.zone = zone
         self.calendar = calendar
-        self._slots: dict[int, tuple[Slot, ...]] = {}
+        self._slots: dict[int, tuple[tuple[datetime, ...], tuple[Slot, ...]]] = {}
 
     def slot_at(self, instant: datetime) -> Slot:
         """Return the slot that holds an instant in UTC."""
         ordinal = instant.toordinal()
-        slots = self._slots.get(ordinal) or self._remember(ordinal)
-        for slot in slots:
-            if instant < slot.end:
-                return slot
-        raise AssertionError(f"no local day of {self.zone.key} holds {instant.isoformat()}")
+        ends, slots = self._slots.get(ordinal) or self._remember(ordinal)
+        return slots[bisect_right(ends, instant)]
 
     def slots(self, start: datetime, end: datetime) -> list[Slot]:
         """Return the slots that a span in UTC touches, whole, in order; the one at its start where it is empty."""
@@ -57,8 +55,8 @@ class LocalDays:
         """Return the instant in UTC at which a local day begins."""
         return datetime(day.year, day.month, day.day, tzinfo=self.zone).astimezone(UTC)
 
-    def _remember(self, ordinal: int) -> tuple[Slot, ...]:
-        """Work out the slots that a day of UTC touches."""
+    def _remember(self, ordinal: int) -> tuple[tuple[datetime, ...], tuple[Slot, ...]]:
+        """Work out the slots that a day of UTC touches, and their ends."""
         begin = datetime.fromordinal(ordinal).replace(tzinfo=UTC)
         day = begin.astimezone(self.zone).date()
         found: list[Slot] = []
@@ -71,8 +69,9 @@ class LocalDays:
             day += _DAY
         if len(self._slots) >= _DAYS_REMEMBERED:
             self._slots.clear()
-        slots = self._slots[ordinal] = tuple(slot for slot in found if slot.end > begin)
-        return slots
+        slots = tuple(slot for slot in found if slot.end > begin)
+        known = self._slots[ordinal] = (tuple(slot.end for slot in slots), slots)
+        return known
 
     def _cut(self, day: date, start: datetime, end: datetime) -> list[Slot]:
         period = f"{day.year:04d}-{day.month:02d}"

@@ -95,43 +95,27 @@ def _lines(
     compiled: CompiledTariff, plan: Plan, energy_milliwh: int, charges: dict[str, int], grown: dict[str, int]
 ) -> list[Line] | None:
     """Return the lines; None where a charge is negative, which rounds the other way."""
-    code, version, denominator = compiled.tariff.code, compiled.version, compiled.denominator
+    denominator = compiled.denominator
     double = 2 * denominator
     used = f"{energy_milliwh // 1_000_000}.{energy_milliwh % 1_000_000:06d}"
-    amounts: dict[int, int] = {}
+    amounts: dict[str, int] = {}
     lines: list[Line] = []
-    for word, bases in plan.rows:
-        name = word.component
+    for name, bases, unit, price, told in plan.rows:
         old, new = charges[name], grown[name]
         if old < 0 or new < 0:
             return None
-        amount = (2 * new + denominator) // double - (2 * old + denominator) // double
-        amounts[word.index] = amount
+        amount = amounts[name] = (2 * new + denominator) // double - (2 * old + denominator) // double
         quantity = used
         if bases is not None:
             base = 0
-            for number in bases:
-                base += amounts.get(number, 0)
+            for one in bases:
+                # A base that this atom has no line of grows by nothing.
+                if one in amounts:
+                    base += amounts[one]
             if base < 0:
                 return None
             quantity = f"{base // 1_000_000}.{base % 1_000_000:06d}"
-        lines.append(
-            Line(
-                name,
-                quantity,
-                word.unit,
-                word.price,
-                amount,
-                code,
-                version,
-                word.tax,
-                word.rule,
-                word.block,
-                word.time_of_use,
-                word.allowance,
-                word.at_payment,
-            )
-        )
+        lines.append(Line(name, quantity, unit, price, amount, *told))
     if not plan.is_in_order:
         lines.sort(key=lambda line: compiled.names.index(line.component))
     return lines

@@ -14,12 +14,9 @@ from psycopg import Connection, Cursor
 from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow, tuple_row
 
-from ledger.store.copying import COPY_EVENTS, copied
+from ledger.store.copying import COPY_EVENTS, Rows, laid_out
 
 CHANNEL = "ledger_events"
-
-# What pricing depends on: a change of these moves `control_head`, and batches priced before it price again.
-PRICED_BY = ("supply.", "tariff.")
 
 _LOCK_TIMEOUT_S = 30
 # A process that is stopped, or whose machine is gone, while it holds the gate must not hold up everybody's money.
@@ -46,15 +43,18 @@ class Gate:
 
         Raises psycopg's UniqueViolation where a stream already has one of the versions: someone else wrote first.
         """
-        if not events:
-            return range(self.head + 1, self.head + 1)
-        positions = range(self.head + 1, self.head + 1 + len(events))
+        return self.append_rows(laid_out(events))
+
+    def append_rows(self, rows: Rows) -> range:
+        """Append what was laid out before the gate was taken; as `append`."""
+        positions = range(self.head + 1, self.head + 1 + len(rows))
+        if not rows:
+            return positions
         self.head = positions[-1]
-        for position, event in zip(positions, events, strict=True):
-            if event.topic.startswith(PRICED_BY):
-                self.control_head = position
+        if rows.newest_control is not None:
+            self.control_head = positions[rows.newest_control]
         with self.cursor.copy(COPY_EVENTS) as copy:
-            copy.write(copied(events, first_position=positions[0]))
+            copy.write(rows.at(positions[0]))
         self.cursor.execute(
             "UPDATE ledger.gate SET head = %s, control_head = %s", (self.head, self.control_head), prepare=True
         )

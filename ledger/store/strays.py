@@ -21,6 +21,9 @@ FROM ledger.stray_readings
 WHERE reason = 'other-concentrator' AND taken_at IS NULL AND meter = ANY(%s)
 ORDER BY id LIMIT %s
 """
+_ANY_WAITING = """
+SELECT EXISTS (SELECT FROM ledger.stray_readings WHERE reason = 'other-concentrator' AND taken_at IS NULL)
+"""
 _TAKEN = "UPDATE ledger.stray_readings SET taken_at = now() WHERE id = ANY(%s) AND taken_at IS NULL"
 
 
@@ -32,6 +35,12 @@ class Waiting:
     meter: str
     reading: Reading
     source: Source
+
+
+def is_any_waiting(connection: Connection[Any]) -> bool:
+    """Tell whether there are strays at all that nobody took in yet; nearly always there are none."""
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        return cursor.execute(_ANY_WAITING, prepare=True).fetchone() == (True,)
 
 
 def waiting(connection: Connection[Any], *, meters: Sequence[str]) -> list[Waiting]:

@@ -16,7 +16,8 @@ from ledger.store.gate import Gate
 from streams.applier import Applier, Stale
 from streams.errors import StreamError
 from streams.message import Message
-from streams.pricing import PricingDraft, PricingDrafter
+from streams.priced import PricingDraft
+from streams.pricing import PricingDrafter
 from tests.estate import FLAT_TARIFF, add_supply
 from tests.services.postgres import Database
 from tests.streams.books import billed, check_books

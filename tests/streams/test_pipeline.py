@@ -14,7 +14,8 @@ from ledger.store.gate import Gate
 from streams.applier import Applier, Stale
 from streams.message import Message
 from streams.pipeline import Pipeline
-from streams.pricing import PricingDraft, PricingDrafter
+from streams.priced import PricingDraft
+from streams.pricing import PricingDrafter
 from tests.services.postgres import Database
 from tests.streams.books import billed, check_books
 from tests.streams.collector import until
