@@ -11,7 +11,8 @@ from ledger import wire
 from ledger.store.applied import Partition
 from streams.applier import Applier
 from streams.message import Message
-from streams.pricing import PricingDraft, PricingDrafter
+from streams.priced import PricingDraft
+from streams.pricing import PricingDrafter
 from tests.services.postgres import Database
 from tests.streams.truth import Truth
 

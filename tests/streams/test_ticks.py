@@ -16,7 +16,7 @@ from ledger.usecases.tariffs import Deciders, publish_tariff
 from ledger.values.errors import Refused
 from streams.applier import Applier
 from streams.message import Message
-from streams.pricing import PricingDraft
+from streams.priced import PricingDraft
 from tests.estate import FLAT_TARIFF, OPENING_MILLIWH, build_estate
 from tests.services.postgres import Database
 from tests.streams.books import check_ledger
