@@ -3,6 +3,7 @@
 import os
 import secrets
 import shutil
+import signal
 import tempfile
 import urllib.request
 from collections.abc import Iterator
@@ -44,6 +45,11 @@ class Stand:
 
     def stop(self, role: str) -> None:
         """Stop a role in order."""
+        self.stack.stop_role(role)
+
+    def kill(self, role: str) -> None:
+        """Kill a role as a crash would (SIGKILL)."""
+        os.kill(self.stack.supervisor.pid_of(role), signal.SIGKILL)
         self.stack.stop_role(role)
 
     def head(self) -> int:
