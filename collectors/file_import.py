@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from aiokafka.errors import KafkaError
@@ -77,8 +77,11 @@ class _Sweeps:
 class _Import:
     """One import under way, over as many connections as it takes."""
 
-    def __init__(self, sweeps: Sequence[wire.Sweep], already_applied: Mapping[str, int]) -> None:
+    def __init__(
+        self, sweeps: Sequence[wire.Sweep], already_applied: Mapping[str, int], progress: Callable[[int], None]
+    ) -> None:
         self.source = _Sweeps(sweeps)
+        self._progress = progress
         self.applied_before = dict(already_applied)
         for concentrator, sequence in already_applied.items():
             self.source.forget(concentrator, through=sequence)
@@ -118,6 +121,7 @@ class _Import:
         if window is not None and ack.collector == collector and ack.sequence > window.published:
             self.applied_before[ack.concentrator] = ack.sequence
         await self._publisher.take_ack(ack)
+        self._progress(self.source.left)
 
 
 async def publish_import(
@@ -126,10 +130,12 @@ async def publish_import(
     kafka: KafkaSettings,
     timeout_s: float,
     already_applied: Mapping[str, int] | None = None,
+    progress: Callable[[int], None] = lambda _left: None,
 ) -> ImportOutcome:
     """Publish an import's sweeps, all of one collector, and return when the ledger has acknowledged every one.
 
     `already_applied` says per concentrator up to which sequence the ledger has this import; those are not sent.
+    `progress` is told how many sweeps are left whenever the ledger has answered.
     Raises NotAcknowledged when that takes longer than `timeout_s`; to run the import again is safe then. Raises
     Unsendable, and publishes nothing, where the ledger could not read one of the sweeps.
     """
@@ -137,7 +143,7 @@ async def publish_import(
         return ImportOutcome(
             collector="", sweeps=0, intervals=0, sweeps_already_applied=0, intervals_already_applied=0
         )
-    work = _Import(sweeps, already_applied or {})
+    work = _Import(sweeps, already_applied or {}, progress)
     try:
         async with asyncio.timeout(timeout_s):
             while work.source.left:

@@ -11,6 +11,7 @@ from collectors.settings import KafkaSettings
 from console.connection import bootstrap_servers, finance_connection, opened_ledger
 from console.import_booked import Booked, booked
 from console.import_targets import ImportRefused, check_beginning, chosen_codes, interval_supply, meter_of
+from console.progress import progress_bars
 from ledger.domain.supply import Supply
 from ledger.values.energy import kwh_from_milliwh
 from ledger.values.environment import Environment
@@ -68,7 +69,15 @@ async def import_nem12(
         if any(sweep.sequence > applied.get(sweep.concentrator, 0) for sweep in sweeps):
             for nmi, supply in supplies.items():
                 check_beginning(ledger, nmi=nmi, supply=supply, starts_at=starts[nmi])
-    outcome = await publish_import(sweeps, kafka=_kafka(environ), timeout_s=timeout_s, already_applied=applied)
+    with progress_bars() as bars:
+        task = bars.add_task("billing", total=len(sweeps))
+        outcome = await publish_import(
+            sweeps,
+            kafka=_kafka(environ),
+            timeout_s=timeout_s,
+            already_applied=applied,
+            progress=lambda left: bars.update(task, completed=len(sweeps) - left),
+        )
     return ImportReport(file, parsed, codes, outcome, _booked(environ, supplies, parsed, outcome.collector))
 
 

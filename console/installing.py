@@ -40,3 +40,10 @@ def meter_facts(*, serial: str, profile: str, max_power_w: int) -> MeterFacts:
         resolution_milliwh=total.resolution_milliwh,
         gives=tuple(unit for unit, register in beside if register is not None),
     )
+
+
+def periods_of(profile: str) -> tuple[str, ...]:
+    """Return the names of a profile's time-of-use registers; none for interval files and for what is not known."""
+    if profile not in profile_names():
+        return ()
+    return tuple(register.name for register in load_profile(profile).periods)

@@ -98,6 +98,7 @@ def add_supply(  # noqa: PLR0913, PLR0917 - each is an option of the command
         str, typer.Option("--class", metavar="CLASS", help="At the tariff's prices for this account class.")
     ] = "",
     contracted_kw: Annotated[str, typer.Option(metavar="KW", help="Its contracted power, if any.")] = "0",
+    multiplier: Annotated[str, typer.Option(help="Its transformers' product, such as 40 or 200/3.")] = "1",
     since: _From = "",
 ) -> None:
     """Register a supply point, install its meter, let an account occupy it, and assign a tariff.
@@ -122,6 +123,7 @@ def add_supply(  # noqa: PLR0913, PLR0917 - each is an option of the command
         tariff=tariff,
         account_class=account_class,
         contracted_w=watts_from_text(contracted_kw),
+        multiplier=multiplier,
         opening_milliwh=milliwh_from_text(opening_kwh),
         since=parse_instant(since) if since else None,
     )

@@ -4,13 +4,11 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
 from console.connection import opened_as
 from console.estate.csv_file import read_estate
 from console.estate.importing import EstateOutcome, book, plan
 from console.estate.site_files import check_site_files, site_files, write_site_files
+from console.progress import progress_bars
 from ledger.store.batched import BatchedLedger
 
 
@@ -41,10 +39,3 @@ def import_estate(
         yield from (f"would write {sites / name}" for name in files)
     elif sites is not None:
         yield from write_site_files(sites, files) or ["the site files stand already"]
-
-
-def progress_bars() -> Progress:
-    """Return bars on standard error, shown on a terminal only."""
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description:>10}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    return Progress(*columns, console=console, disable=not console.is_terminal)

@@ -1,7 +1,8 @@
 """An estate as a CSV file: one supply point per row, every error in it found at once.
 
 Columns: supply, site, concentrator, serial, unit, account, tariff, opening_kwh; and where wanted building, room,
-profile, max_power_w, ct, class, since, collector, host, port.
+profile, max_power_w, ct (the transformers' product), class, contracted_kw, since, collector, host, port, and
+opening_kwh_PERIOD for each time-of-use register of the profile.
 """
 
 import csv
@@ -13,10 +14,13 @@ from pathlib import Path
 from typing import TypeVar
 
 from console.errors import ConsoleError
-from console.installing import meter_facts
+from console.installing import meter_facts, periods_of
+from ledger.domain.supply import Registers
 from ledger.rating.bill import watts_from_text
 from ledger.usecases.codes import checked_code
+from ledger.usecases.conditions import check_multiplier
 from ledger.usecases.equip import SupplyPoint
+from ledger.usecases.supplies import MeterFacts
 from ledger.values.energy import milliwh_from_text
 from ledger.values.errors import InvalidValue
 from ledger.values.instants import parse_instant
@@ -35,6 +39,7 @@ _OPTIONAL = {
     "host": "",
     "port": "502",
 }
+_PERIOD = "opening_kwh_"
 T = TypeVar("T")
 _DIGITS = re.compile(r"[0-9]{1,12}")
 
@@ -87,11 +92,11 @@ def read_estate(path: Path) -> list[EstateRow]:
 
 def _header_errors(names: Sequence[str]) -> list[str]:
     errors = [f"column {name!r} is missing" for name in _NEEDED if name not in names]
-    known = ", ".join((*_NEEDED, *_OPTIONAL))
+    known = ", ".join((*_NEEDED, *_OPTIONAL, f"{_PERIOD}PERIOD"))
     errors += [
         f"column {name!r} is not known; the columns are {known}"
         for name in names
-        if name not in (*_NEEDED, *_OPTIONAL)
+        if name not in (*_NEEDED, *_OPTIONAL) and not name.startswith(_PERIOD)
     ]
     return errors + [
         f"column {name!r} is there twice" for name in sorted({n for n in names if list(names).count(n) > 1})
@@ -115,10 +120,11 @@ class _Row:
         serial = self._code("serial")
         profile = self._text("profile")
         max_power_w = self._number("max_power_w", 1, 10**9)
-        if self._text("ct") != "1":
-            self._tell(f"ct {self._text('ct')!r}: only meters without current transformers (1) can be set up here")
         meter = self._checked(lambda: meter_facts(serial=serial, profile=profile, max_power_w=max_power_w))
         opening_milliwh = self._checked(lambda: milliwh_from_text(self._text("opening_kwh")))
+        if meter is not None:
+            self._checked(lambda: self._check_multiplier(meter))
+        registers = self._checked(lambda: self._registers(profile))
         contracted_w = self._checked(lambda: watts_from_text(self._text("contracted_kw"))) or 0
         since = self._checked(self._since)
         codes = {name: self._code(name) for name in ("supply", "site", "concentrator", "account", "tariff")}
@@ -134,11 +140,27 @@ class _Row:
             room=self._text("room"),
             account_class=self._text("class"),
             contracted_w=contracted_w,
+            multiplier=self._text("ct"),
+            opening_registers=registers,
             since=since,
         )
         return EstateRow(
             line=self._line, point=point, unit=unit, collector=collector, host=self._text("host"), port=port
         )
+
+    def _check_multiplier(self, meter: MeterFacts) -> None:
+        check_multiplier(self._text("ct"), modulus_milliwh=meter.modulus_milliwh, measures=meter.measures)
+
+    def _registers(self, profile: str) -> Registers | None:
+        """Return the time-of-use registers that the row has, None where it has none."""
+        given = {name.removeprefix(_PERIOD): text for name, text in self._fields.items() if name.startswith(_PERIOD)}
+        periods = {name: milliwh_from_text(text) for name, text in given.items() if text}
+        known = periods_of(profile) if periods else ()
+        if unknown := [name for name in periods if name not in known]:
+            raise InvalidValue(
+                f"profile {profile!r} has no register for {', '.join(unknown)}; it has {', '.join(known) or 'none'}"
+            )
+        return Registers(periods=periods) if periods else None
 
     def _since(self) -> datetime | None:
         return parse_instant(self._text("since")) if self._text("since") else None

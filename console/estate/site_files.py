@@ -62,4 +62,7 @@ def _concentrator(rows: Sequence[EstateRow]) -> Iterable[str]:
     for row in sorted(rows, key=lambda one: one.unit):
         meter = row.point.meter
         yield from ("[[concentrators.meters]]", f"serial = {json.dumps(meter.serial)}", f"unit = {row.unit}")
-        yield from (f"supply = {json.dumps(row.point.supply)}", f"profile = {json.dumps(meter.profile)}", "")
+        yield from (f"supply = {json.dumps(row.point.supply)}", f"profile = {json.dumps(meter.profile)}")
+        # Whoever tells how its registers by period stood wants them billed.
+        yield from ["time_of_use = true"] * (row.point.opening_registers is not None)
+        yield ""

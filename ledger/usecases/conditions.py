@@ -1,6 +1,7 @@
 """What must hold before anything is written about a supply point; each check names the value and the remedy."""
 
 from datetime import datetime
+from fractions import Fraction
 
 from ledger.domain import account as account_stream_of
 from ledger.domain import site as site_stream_of
@@ -42,6 +43,25 @@ def check_registers(registers: Registers | None, modulus_milliwh: int) -> None:
     for register in (*registers.periods.values(), registers.reactive_millivarh, registers.apparent_millivah):
         if register is not None:
             check_register(register, modulus_milliwh)
+
+
+def check_multiplier(text: str, *, modulus_milliwh: int, measures: str) -> None:
+    """Raise InvalidValue for a transformers' product that cannot be, or that a rollover would lose energy by."""
+    try:
+        multiplier = Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        raise InvalidValue(f"multiplier {text!r} is no number; give one such as 40, 1.5 or 200/3") from None
+    if not 0 < multiplier <= 10**6:
+        raise InvalidValue(f"multiplier {text} is not between 0 and 1000000; give the transformers' product")
+    if (multiplier * modulus_milliwh).denominator != 1:
+        raise InvalidValue(
+            f"multiplier {text} times the register's modulus, {modulus_milliwh} mWh, is no whole number of mWh: a"
+            " rollover would lose some; give a multiplier with fewer places"
+        )
+    if measures == "interval" and multiplier != 1:
+        raise InvalidValue(
+            f"multiplier {text} is for registers; interval files hold energy that is multiplied already"
+        )
 
 
 def check_units(meter: MeterInstalled | None, history: TariffHistory, effective_from: datetime) -> None:

@@ -6,18 +6,21 @@ Everything is checked before the first step is booked, so that a refusal leaves 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from fractions import Fraction
 
 from ledger.domain import account as account_stream_of
 from ledger.domain import supply as supply_stream_of
 from ledger.domain.account import Account
-from ledger.domain.supply import MeterInstalled, Supply
+from ledger.domain.supply import MeterInstalled, Registers, Supply
 from ledger.store.application import Ledger
 from ledger.usecases.accounts import open_account
 from ledger.usecases.codes import checked_code, checked_currency
 from ledger.usecases.conditions import (
     check_class,
     check_currency,
+    check_multiplier,
     check_register,
+    check_registers,
     check_site,
     currency_of,
     published_tariff,
@@ -41,7 +44,7 @@ class SupplyPoint:
     """A supply point as it is to be: where, which meter, who pays, at what price, since when; energies in mWh.
 
     Without `currency`, a new account is in the tariff's. Without `since`, what stands already keeps its instant, and
-    what is new begins with the meter, or now.
+    what is new begins with the meter, or now. Registers are the meter's own, `multiplier` its transformers' product.
     """
 
     supply: str
@@ -56,6 +59,8 @@ class SupplyPoint:
     currency: str | None = None
     account_class: str = ""
     contracted_w: int = 0
+    multiplier: str = "1"
+    opening_registers: Registers | None = None
     since: datetime | None = None
 
 
@@ -110,7 +115,10 @@ def _check_values(wanted: SupplyPoint) -> None:
     ):
         checked_code(code, what=what)
     check_meter(wanted.meter)
-    check_register(wanted.opening_milliwh, wanted.meter.modulus_milliwh)
+    modulus_milliwh = wanted.meter.modulus_milliwh
+    check_register(wanted.opening_milliwh, modulus_milliwh)
+    check_registers(wanted.opening_registers, modulus_milliwh)
+    check_multiplier(wanted.multiplier, modulus_milliwh=modulus_milliwh, measures=wanted.meter.measures)
     if wanted.currency is not None:
         checked_currency(wanted.currency)
 
@@ -178,6 +186,10 @@ def _meter_pairs(wanted: SupplyPoint, supply: Supply) -> Iterator[tuple[str, obj
     yield "the meter's resolution in mWh", there.resolution_milliwh, asked.resolution_milliwh, remedy
     yield "what the meter measures", there.measures, asked.measures, remedy
     yield "opening register in mWh", there.opening_milliwh, wanted.opening_milliwh, "correct it"
+    yield "multiplier", Fraction(there.multiplier), Fraction(wanted.multiplier), "use `supply multiplier`"
+    if wanted.opening_registers is not None:
+        stands = {} if there.opening_registers is None else there.opening_registers.periods
+        yield "registers by period in mWh", stands, wanted.opening_registers.periods, "correct them"
     if wanted.since is not None:
         yield "installed", there.installed_at.isoformat(), in_utc(wanted.since).isoformat(), "leave the instant out"
 
@@ -225,7 +237,14 @@ def _steps(
         yield f"registered at site {wanted.site}, concentrator {wanted.concentrator}"
     if standing.meter is None:
         install_meter(
-            ledger, supply=code, meter=wanted.meter, installed_at=since, opening_milliwh=opening_milliwh, now=now
+            ledger,
+            supply=code,
+            meter=wanted.meter,
+            installed_at=since,
+            opening_milliwh=opening_milliwh,
+            opening_registers=wanted.opening_registers,
+            multiplier=wanted.multiplier,
+            now=now,
         )
         yield f"meter {wanted.meter.serial} installed"
     if supply is None or not supply.terms:
@@ -247,6 +266,7 @@ def _steps(
             account=wanted.account,
             occupied_from=since,
             opening_milliwh=opening_milliwh,
+            opening_registers=wanted.opening_registers,
             now=now,
         )
         yield f"occupied by {wanted.account}"

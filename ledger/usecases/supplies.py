@@ -27,6 +27,7 @@ from ledger.usecases.codes import checked_code
 from ledger.usecases.conditions import (
     check_class,
     check_currency,
+    check_multiplier,
     check_register,
     check_registers,
     check_site,
@@ -91,6 +92,7 @@ def install_meter(
     opening_milliwh: int,
     now: datetime,
     opening_registers: Registers | None = None,
+    multiplier: str = "1",
 ) -> int:
     """Install a supply point's first meter, its register standing at `opening_milliwh`; repeating it has no effect.
 
@@ -100,6 +102,7 @@ def install_meter(
     check_meter(meter)
     check_register(opening_milliwh, meter.modulus_milliwh)
     check_registers(opening_registers, meter.modulus_milliwh)
+    check_multiplier(multiplier, modulus_milliwh=meter.modulus_milliwh, measures=meter.measures)
     installed_at = in_utc(installed_at)
 
     def fact(state: Supply) -> Fact:
@@ -115,6 +118,7 @@ def install_meter(
             modulus_milliwh=meter.modulus_milliwh,
             resolution_milliwh=meter.resolution_milliwh,
             measures=meter.measures,
+            multiplier=multiplier,
             opening_registers=opening_registers,
             gives=meter.gives,
             recorded_at=now,

@@ -28,7 +28,13 @@ from ledger.store.application import Ledger
 from ledger.store.billed_to import billed_to
 from ledger.usecases.attempt import appended
 from ledger.usecases.codes import checked_code
-from ledger.usecases.conditions import check_account, check_currency, check_register, published_tariff
+from ledger.usecases.conditions import (
+    check_account,
+    check_currency,
+    check_multiplier,
+    check_register,
+    published_tariff,
+)
 from ledger.usecases.supplies import MeterFacts, check_meter, installation_command, taken
 from ledger.values.errors import Conflict, InvalidValue, NotFound, Refused
 from ledger.values.identity import account_stream, site_stream, supply_stream
@@ -113,7 +119,7 @@ def change_multiplier(
         meter = _meter_of(state)
         check_register(register_milliwh, meter.modulus_milliwh)
         _check_after_spell(state, at)
-        _check_multiplier(multiplier, modulus_milliwh=meter.modulus_milliwh, measures=meter.measures)
+        check_multiplier(multiplier, modulus_milliwh=meter.modulus_milliwh, measures=meter.measures)
         if Fraction(multiplier) == Fraction(meter.multiplier):
             raise Refused(f"the multiplier of {supply!r} is {meter.multiplier} already")
         return [
@@ -275,7 +281,7 @@ def _installation(
     supply: str, meter: MeterFacts, at: datetime, opening_milliwh: int, multiplier: str, now: datetime
 ) -> MeterInstalled:
     check_register(opening_milliwh, meter.modulus_milliwh)
-    _check_multiplier(multiplier, modulus_milliwh=meter.modulus_milliwh, measures=meter.measures)
+    check_multiplier(multiplier, modulus_milliwh=meter.modulus_milliwh, measures=meter.measures)
     return MeterInstalled(
         supply=supply,
         meter=meter.serial,
@@ -290,24 +296,6 @@ def _installation(
         gives=meter.gives,
         recorded_at=now,
     )
-
-
-def _check_multiplier(text: str, *, modulus_milliwh: int, measures: str) -> None:
-    try:
-        multiplier = Fraction(text)
-    except (ValueError, ZeroDivisionError):
-        raise InvalidValue(f"multiplier {text!r} is no number; give one such as 40, 1.5 or 200/3") from None
-    if not 0 < multiplier <= 10**6:
-        raise InvalidValue(f"multiplier {text} is not between 0 and 1000000; give the transformers' product")
-    if (multiplier * modulus_milliwh).denominator != 1:
-        raise InvalidValue(
-            f"multiplier {text} times the register's modulus, {modulus_milliwh} mWh, is no whole number of mWh: a"
-            " rollover would lose some; give a multiplier with fewer places"
-        )
-    if measures == "interval" and multiplier != 1:
-        raise InvalidValue(
-            f"multiplier {text} is for registers; interval files hold energy that is multiplied already"
-        )
 
 
 def _check_after_spell(state: Supply, at: datetime) -> None:

@@ -13,11 +13,13 @@ from console.estate.command import import_estate
 from console.estate.csv_file import EstateRefused, read_estate
 from console.estate.importing import plan
 from console.estate.site_files import SiteFileStands
+from ledger.domain.supply import Registers
 from ledger.store.application import Ledger
 from ledger.store.batched import BatchedLedger
 from ledger.store.log import head_of
 from ledger.usecases.sites import change_site_settings
 from ledger.usecases.supplies import register_supply
+from ledger.usecases.supply_life import supply_of
 from ledger.usecases.tariffs import publish_tariff
 from ledger.values.errors import LedgerError
 from tests.estate import FLAT_TARIFF, LONG_AGO
@@ -123,6 +125,37 @@ def test_every_error_of_a_file_is_told_at_once_and_nothing_is_booked(office: dic
     ):
         assert part in told
     assert _head(office) == 2
+
+
+def test_transformers_and_registers_by_period_come_with_the_estate(office: dict[str, str], tmp_path: Path) -> None:
+    rows = _rows(2)
+    rows[0] |= {"ct": "2.5", "opening_kwh_peak": "0.25", "opening_kwh_valley": ""}
+    rows[1] |= {"ct": "40", "opening_kwh_peak": "", "opening_kwh_valley": ""}
+    file, sites = _write(tmp_path / "estate.csv", rows), tmp_path / "sites"
+    assert _import(office, file, sites=sites)[0] == "2 supply points set up, 0 stand already"
+    assert _import(office, file, sites=sites)[0] == "0 supply points set up, 2 stand already"
+    with Ledger(url=office["WATTLEDGER_DATABASE_URL"]) as ledger:
+        meter = supply_of(ledger, "s0").meter
+        assert meter is not None
+        assert (meter.multiplier, meter.opening_registers) == ("2.5", Registers(periods={"peak": 250_000}))
+        spell = supply_of(ledger, "s1").spells[0]
+        assert (str(spell.multiplier), spell.opening_milliwh) == ("40", 40 * 1_250_000)
+    meters = read_site(sites / "edge-1.toml").concentrators[0].meters
+    assert [meter.time_of_use for meter in meters] == [True, False]
+
+
+def test_transformers_and_periods_that_cannot_be_are_told(office: dict[str, str], tmp_path: Path) -> None:
+    rows = _rows(3)
+    rows[0] |= {"ct": "0", "opening_kwh_night": "", "opening_kwh_peak": ""}
+    rows[1] |= {"ct": "1", "opening_kwh_night": "3", "opening_kwh_peak": ""}
+    rows[2] |= {"ct": "1", "opening_kwh_night": "", "opening_kwh_peak": "2,5"}
+    with pytest.raises(EstateRefused) as refused:
+        _import(office, _write(tmp_path / "estate.csv", rows))
+    told = refused.value.errors
+    assert "line 2: multiplier 0 is not between 0 and 1000000; give the transformers' product" in told
+    assert "line 3: profile 'acrel_ddsy1352' has no register for night; it has" in "\n".join(told)
+    assert "line 4: energy '2,5'" in "\n".join(told)
+    assert len(told) == 3
 
 
 def test_every_row_that_the_ledger_refuses_is_named_and_none_is_booked(
