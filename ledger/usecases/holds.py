@@ -32,11 +32,12 @@ def resolve_hold(
         state, version = ledger.folded(stream, supply_stream_of.evolve, None)
         if state is None:
             raise AssertionError(f"supply point {held.supply} has held readings, but was never registered")
-        for _, fact in state.life:
+        for version, fact in state.life:
+            # The same reading may have been held before; what was decided then stands before this hold.
             if (
                 isinstance(fact, HoldResolved)
                 and fact.reading == held.reading
-                and fact.recorded_at > held.recorded_at
+                and ledger.position_of(stream, version) > position
             ):
                 raise Refused(
                     f"the reading at position {position} was decided on by {fact.operator}: {fact.resolution},"

@@ -10,6 +10,7 @@ from fractions import Fraction
 # Per kWh and so micro-units per mWh, and the tax on it.
 PRICE = Fraction("0.617")
 VAT = Fraction(13, 100)
+DAY_MICROS = 500_000
 
 
 def charged_micros(energy_milliwh: int) -> int:
@@ -34,6 +35,28 @@ class Row:
     month: str
 
 
+@dataclass(frozen=True)
+class Usage:
+    """Energy between two readings of a register, in one month."""
+
+    start: datetime
+    end: datetime
+    opening_milliwh: int
+    milliwh: int
+
+    @property
+    def month(self) -> str:
+        return month_of(self.start)
+
+    def cut(self, at: datetime, register_milliwh: int) -> tuple["Usage", "Usage"]:
+        """What was used before an instant at which the register was read, and after it."""
+        before = register_milliwh - self.opening_milliwh
+        return (
+            Usage(self.start, at, self.opening_milliwh, before),
+            Usage(at, self.end, register_milliwh, self.milliwh - before),
+        )
+
+
 @dataclass
 class PlainBooks:
     """Rows, the energy of each account's months, and what is debt."""
@@ -44,11 +67,41 @@ class PlainBooks:
     closed_to: str = ""
     closed_micros: dict[str, dict[str, int]] = field(default_factory=dict)
 
-    def use(self, account: str, *, change_milliwh: int, month: str, ended: datetime, now: datetime) -> None:
+    def use(
+        self, account: str, *, change_milliwh: int, month: str, ended: datetime, now: datetime, counters: str = ""
+    ) -> None:
         """Energy of a month becomes known to be more, or less, than was known."""
-        before = self.energy_milliwh.get((account, month), 0)
-        after = self.energy_milliwh[account, month] = before + change_milliwh
-        self._book(account, charged_micros(before) - charged_micros(after), effective=ended, month=month, now=now)
+        change = self._charge(counters or account, month, change_milliwh)
+        self._book(account, change, effective=ended, month=month, now=now)
+
+    def charge_days(self, account: str, *, days: int, month: str, ended: datetime, now: datetime) -> None:
+        """Whole days that somebody lived somewhere."""
+        self._book(account, -days * DAY_MICROS, effective=ended, month=month, now=now)
+
+    def hand_over(
+        self,
+        *,
+        giver: str,
+        taker: str,
+        moved_milliwh: dict[str, int],
+        giver_days: int,
+        taker_days: int,
+        at: datetime,
+        now: datetime,
+    ) -> None:
+        """What was charged to one is charged to another from an instant on; both are counters such as `anna#2`."""
+        changes = {giver: giver_days * DAY_MICROS, taker: -taker_days * DAY_MICROS}
+        for month, milliwh in moved_milliwh.items():
+            changes[giver] += self._charge(giver, month, -milliwh)
+            changes[taker] += self._charge(taker, month, milliwh)
+        for counters, change in changes.items():
+            self._book(counters.partition("#")[0], change, effective=at, month=month_of(at), now=now)
+
+    def _charge(self, counters: str, month: str, change_milliwh: int) -> int:
+        """Return what a change of a month's energy does to the balance."""
+        before = self.energy_milliwh.get((counters, month), 0)
+        after = self.energy_milliwh[counters, month] = before + change_milliwh
+        return charged_micros(before) - charged_micros(after)
 
     def pay(self, account: str, amount_micros: int, *, now: datetime) -> None:
         self._book(account, amount_micros, effective=now, month=month_of(now), now=now)

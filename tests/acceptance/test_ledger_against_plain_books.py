@@ -1,14 +1,15 @@
-"""Whatever happens to two flats, in whatever order and however late: the ledger is what plain books say.
+"""Whatever happens to three flats, in whatever order and however late: the ledger is what plain books say.
 
 A register that is read when it is read; intervals that come late, out of order, twice, contradicting each other and
-corrected; top-ups, sent twice; reversals; months closed; commands that are refused. Everything goes through the real
-use cases and the real batch protocol, into a real PostgreSQL.
+corrected; meters exchanged, people moving, readings held and decided on, days charged; top-ups, sent twice,
+reversed, transferred, refunded; adjustments; months closed; commands that are refused. Everything goes through the
+real use cases and the real batch protocol, into a real PostgreSQL.
 """
 
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from typing import Any
 
@@ -16,7 +17,7 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import initialize, precondition, rule, run_state_machine_as_test
 
 from console.embedded.postgres import EmbeddedPostgres
 from ledger import wire
@@ -25,10 +26,12 @@ from ledger.store.application import Ledger
 from ledger.store.log import head_of
 from ledger.usecases.accounts import open_account, top_up
 from ledger.usecases.closing import ReadingsMissing, close_month, record_balances
-from ledger.usecases.money.attempt import By
+from ledger.usecases.money.attempt import By, MoneyCommand
 from ledger.usecases.money.carrying_out import carry_out
-from ledger.usecases.money.undoing import ReverseTopUp
-from ledger.usecases.sites import change_site_settings
+from ledger.usecases.money.limits import NeedsApproval
+from ledger.usecases.money.paying_out import Refund
+from ledger.usecases.money.putting_right import Adjust
+from ledger.usecases.money.undoing import ReverseTopUp, TransferTopUp
 from ledger.usecases.supplies import MeterFacts, assign_tariff, install_meter, occupy, register_supply
 from ledger.usecases.tariffs import publish_tariff
 from ledger.values.errors import Conflict, InvalidValue, LedgerError, NotFound, Refused
@@ -39,30 +42,30 @@ from projections.project import project_next, register
 from projections.rebuild import rebuild
 from projections.replay import asked, replay
 from streams.pricing import PricingDrafter
+from tests.acceptance.flat_that_changes import HOUR, MAX_POWER_W, PEOPLE, SINCE, FlatThatChanges
 from tests.acceptance.plain_books import PlainBooks, end_of, following, month_of
 from tests.ledger.builders import tariff_text
 from tests.services.postgres import Database, _fresh_database
 from tests.streams.books import check_ledger
 from tests.streams.direct import message_of, partition_of, pricing_applier
 
-SINCE = datetime(2026, 1, 20, tzinfo=UTC)
-HOUR = timedelta(hours=1)
 REGISTER, INTERVALS = "flat-1", "flat-2"
 ACCOUNTS = {REGISTER: "tenant-1", INTERVALS: "tenant-2"}
-MAX_POWER_W = 10_000
 # A file's gaps are filled within a month.
 LATEST_HOURS = 30 * 24
 
 energies = st.integers(0, MAX_POWER_W * 1_000)
-accounts = st.sampled_from(sorted(ACCOUNTS.values()))
+accounts = st.sampled_from(sorted([*ACCOUNTS.values(), *PEOPLE]))
 amounts = st.integers(1, 200_000_000)
 parts = st.integers(0, 1_000)
 
-EXAMPLES = 150 if os.environ.get("WATTLEDGER_HYPOTHESIS") == "long" else 12
+EXAMPLES = int(
+    os.environ.get("WATTLEDGER_LIVES") or (1_000 if os.environ.get("WATTLEDGER_HYPOTHESIS") == "long" else 12)
+)
 
 
-class Life(RuleBasedStateMachine):
-    """Two flats, their tenants, and the plain books beside the ledger."""
+class Life(FlatThatChanges):
+    """Three flats, their tenants, and the plain books beside the ledger."""
 
     fresh: Callable[[], Any]
 
@@ -76,7 +79,7 @@ class Life(RuleBasedStateMachine):
         self.books = PlainBooks()
         self.applier = pricing_applier(self.database.url("wattledger_writer"), PricingDrafter(clock=lambda: self.now))
         self.things.callback(self.applier.close)
-        self.sequence = 0
+        self.sequence = self.messages = 0
         self.keys = count(1)
         self.register_milliwh = 0
         self.read_at = SINCE
@@ -93,7 +96,7 @@ class Life(RuleBasedStateMachine):
     @initialize()
     def move_in(self) -> None:
         publish_tariff(self.ledger, text=tariff_text(zone="UTC"), effective_from=SINCE, note="", now=SINCE)
-        change_site_settings(self.ledger, site="north", effective_from=SINCE, now=SINCE)
+        self.furnish()
         for supply, account in ACCOUNTS.items():
             register_supply(self.ledger, supply=supply, site="north", concentrator="c1", now=SINCE)
             meter = MeterFacts(
@@ -197,6 +200,37 @@ class Life(RuleBasedStateMachine):
         self.reversed[position] = self._reverse(position)
         self.books.undo(account, amount, now=self.now)
 
+    @precondition(lambda self: self.top_ups)
+    @rule(data=st.data(), to=accounts)
+    def a_payment_goes_to_who_was_meant(self, data: st.DataObject, to: str) -> None:
+        position = data.draw(st.sampled_from(sorted(self.top_ups)))
+        account, amount, _ = self.top_ups[position]
+        command = TransferTopUp(top_up_position=position, to_account=to)
+        if position in self.reversed or to == account:
+            self._is_refused(Refused, lambda: self._order(command))
+            return
+        self.reversed[position] = self._order(command)
+        self.books.undo(account, amount, now=self.now)
+        self.books.pay(to, amount, now=self.now)
+
+    @rule(account=accounts, amount=amounts)
+    def money_is_paid_out(self, account: str, amount: int) -> None:
+        command = Refund(account=account, amount_micros=amount, channel="kiosk")
+        if amount > self.books.balance(account):
+            self._is_refused(Refused, lambda: self._order(command))
+            return
+        self._order(command)
+        self.books.pay(account, -amount, now=self.now)
+
+    @rule(account=accounts, amount=amounts, sign=st.sampled_from([-1, 1]), is_too_much=st.booleans())
+    def a_balance_is_adjusted(self, account: str, amount: int, sign: int, is_too_much: bool) -> None:
+        if is_too_much:
+            above = Adjust(account=account, amount_micros=sign * (amount + 500_000_000))
+            self._is_refused(NeedsApproval, lambda: self._order(above))
+            return
+        self._order(Adjust(account=account, amount_micros=sign * amount))
+        self.books.pay(account, sign * amount, now=self.now)
+
     @rule(allow_late=st.booleans())
     def the_month_is_closed(self, allow_late: bool) -> None:
         month = following(self.books.closed_to) if self.books.closed_to else month_of(SINCE)
@@ -231,7 +265,7 @@ class Life(RuleBasedStateMachine):
             assert queries.trial_balance_at(self.reader, position=position).total == 0
         for model in MODELS:
             assert rebuild(self.database.url("wattledger_projector"), model.name, batch=13).is_equal
-        for account in ACCOUNTS.values() if self.books.rows else ():
+        for account in (*ACCOUNTS.values(), *PEOPLE) if self.books.rows else ():
             self._check_account(account)
 
     def _check_account(self, account: str) -> None:
@@ -268,7 +302,7 @@ class Life(RuleBasedStateMachine):
     def _missing(self, month: str) -> bool:
         hours = (end_of(month) - (begins := max(SINCE, _first_of(month)))) // HOUR
         gaps = any(begins + number * HOUR not in self.told for number in range(hours))
-        return gaps or self.read_at < end_of(month)
+        return gaps or min(self.read_at, self.flat.read_at) < end_of(month)
 
     def _knows(self, start: datetime, energy: int, quality: str) -> None:
         before = self.told.get(start, (0, ""))[0]
@@ -305,17 +339,31 @@ class Life(RuleBasedStateMachine):
 
     def _sweep(self, reading: wire.Reading) -> None:
         self.sequence += 1
-        sweep = wire.Sweep(concentrator="c1", collector="edge-1", sequence=self.sequence, readings=[reading])
-        partition = partition_of("c1")
-        message = message_of(partition, self.sequence - 1, wire.encode(sweep), published_at=self.now)
+        self._send(wire.Sweep(concentrator="c1", collector="edge-1", sequence=self.sequence, readings=[reading]))
+
+    def _tick(self, day: date) -> None:
+        self._send(wire.Tick(concentrator="c1", local_date=day))
+
+    def _send(self, payload: wire.Sweep | wire.Tick) -> None:
+        message = message_of(partition_of("c1"), self.messages, wire.encode(payload), published_at=self.now)
+        self.messages += 1
         assert self.applier.apply([message]) is not None
+
+    def _newest_hold(self) -> int:
+        query = "SELECT max(notification_id) FROM ledger.events WHERE topic = 'meter.reading-held/1'"
+        row = self.reader.execute(query).fetchone()
+        assert row is not None
+        return int(row[0])
 
     def _top_up(self, account: str, amount: int, key: str) -> Any:
         return top_up(self.ledger, account=account, amount_micros=amount, channel="kiosk", key=key, now=self.now)
 
     def _reverse(self, position: int) -> int:
-        by = By(operator="li", reason="wrong-amount", key=f"reversal-{next(self.keys)}", now=self.now)
-        return carry_out(self.ledger, ReverseTopUp(top_up_position=position), by=by).position
+        return self._order(ReverseTopUp(top_up_position=position))
+
+    def _order(self, command: MoneyCommand) -> int:
+        by = By(operator="li", reason="wrong-amount", key=f"order-{next(self.keys)}", now=self.now)
+        return carry_out(self.ledger, command, by=by).position
 
     def _changes_no_money(self, attempt: Callable[[], Any]) -> Any:
         before = self._moved()
@@ -351,7 +399,7 @@ def _first_of(month: str) -> datetime:
 
 
 # Finding the shortest way to a failure takes longer than any test that passes.
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(36_000 if EXAMPLES > 100 else 900)
 def test_the_ledger_is_what_plain_books_say(postgres_server: EmbeddedPostgres, migrated_template: str) -> None:
     @contextmanager
     def fresh() -> Iterator[Database]:
@@ -362,7 +410,7 @@ def test_the_ledger_is_what_plain_books_say(postgres_server: EmbeddedPostgres, m
         lives,
         settings=settings(
             max_examples=EXAMPLES,
-            stateful_step_count=30,
+            stateful_step_count=int(os.environ.get("WATTLEDGER_LIFE_STEPS") or 30),
             deadline=None,
             suppress_health_check=list(HealthCheck),
         ),
