@@ -178,7 +178,8 @@ class FlatThatChanges(RuleBasedStateMachine):
         held_at, self.now = self.now, self.now + HOUR
         if release:
             self._uses(held_at, leap - flat.register_milliwh)
-        self._reads(self.now, min(share, 900))
+        # A dismissed leap limits what may pass until something is billed.
+        self._reads(self.now, min(max(share, 100), 900))
 
     @rule()
     def a_day_has_ended(self) -> None:
