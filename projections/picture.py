@@ -135,6 +135,7 @@ class Picture:
             silent_since=self._silent_since(supply.concentrator, rules, now),
             crossing=self._crossing(supply.site, occupancy.account, standing, rules),
             is_barred=code in self.barred,
+            is_protected=supply.protection is not None,
             lacks_commissioning=settings.requires_commissioning and not supply.is_commissioned,
         )
 

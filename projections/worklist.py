@@ -12,11 +12,13 @@ from psycopg.sql import SQL, Identifier
 from ledger.domain.cuts import CutsDismissed, CutsHeld, CutsReleased
 from ledger.domain.meter import ReadingHeld
 from ledger.domain.meter_life import BaseChanged, SerialConfirmed
+from ledger.domain.protection import ProtectionLifted, ProtectionReviewLapsed, SupplyProtected
 from ledger.domain.relay import OrderConcluded, OrderIssued
 from ledger.store.log import Logged
 from projections.model import ReadModel, Table, columns
 
 SERIAL_MISMATCH = "serial-mismatch"
+PROTECTION_REVIEW = "protection-review"
 HELD_BATCH = "held-batch"
 RELAY_UNCONFIRMED = "relay-unconfirmed"
 # So many orders in a row for the same end, and the relay still is not as it should be: somebody has to go there.
@@ -62,6 +64,12 @@ def _changes(event: Logged) -> Iterator[_Change]:
             yield _Change(SERIAL_MISMATCH, fact.supply, item)
         case SerialConfirmed() | BaseChanged():
             yield _Change(SERIAL_MISMATCH, event.fact.supply, None)
+        case ProtectionReviewLapsed() as lapsed:
+            detail = f"protected supply point; its review is due since {lapsed.review_on}: renew it, or lift it"
+            item = Item(PROTECTION_REVIEW, lapsed.supply, lapsed.recorded_at, detail)
+            yield _Change(PROTECTION_REVIEW, lapsed.supply, item)
+        case SupplyProtected() | ProtectionLifted():
+            yield _Change(PROTECTION_REVIEW, event.fact.supply, None)
         case CutsHeld() as fact:
             detail = f"batch {fact.batch}: {len(fact.supplies)} due, {fact.recent} cut lately, {fact.limit} may be"
             yield _Change(HELD_BATCH, fact.site, Item(HELD_BATCH, fact.site, fact.recorded_at, detail))

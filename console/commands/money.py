@@ -43,6 +43,7 @@ def pay_in(
     Where the site asks for the consumer's consent, --consent gives it with the top-up.
     """
     from console.connection import opened_ledger
+    from console.credit import told_application
     from ledger.usecases.accounts import account_of, top_up
     from ledger.values.money import micros_from_text, text_from_micros
 
@@ -61,9 +62,12 @@ def pay_in(
             is_cleared=is_cleared,
             consent=consent,
         )
+        lines = told_application(ledger, booked.position)
     what = "was booked before, nothing changed" if booked.is_repeat else "booked"
     shown = f"{text_from_micros(amount_micros)} {currency}"
     typer.echo(f"{account}: {shown} {what} (position {booked.position}, key {key})")
+    if lines:
+        typer.echo("  went to " + ", ".join(f"{what} {paid}" for what, paid in lines))
 
 
 def _kept_reference(account: str, reference: str) -> str:

@@ -11,6 +11,7 @@ import msgspec
 
 from ledger.domain import spell as spell_of
 from ledger.domain.event import Fact, fact_type
+from ledger.domain.protection import ProtectionLifted, ProtectionReviewLapsed, SupplyProtected
 from ledger.domain.spell import Spell
 from ledger.domain.supply_life import (
     ConcentratorChanged,
@@ -113,7 +114,8 @@ class Supply:
     `meter` is the one that is installed now, None after its removal. `version` is the newest event's; `life` are the
     facts with their versions that the meter stream has to take in, `life_version` is the newest one's.
     `occupancy_versions` tell by which event each occupancy began. `commissioning` is the newest
-    result of the meter that is installed now.
+    result of the meter that is installed now. `protection` keeps it from being
+    cut for credit; `is_review_lapsed` where that is due to be looked at.
     """
 
     code: str
@@ -129,6 +131,8 @@ class Supply:
     life_version: int = 0
     occupancy_versions: tuple[int, ...] = ()
     commissioning: SupplyCommissioned | None = None
+    protection: SupplyProtected | None = None
+    is_review_lapsed: bool = False
 
     @property
     def is_commissioned(self) -> bool:
@@ -204,6 +208,8 @@ def _changed(supply: Supply, fact: Fact) -> Supply:  # noqa: PLR0911 - a case pe
         case TermsAssigned():
             terms = sorted((*supply.terms, fact), key=lambda row: row.effective_from)
             return replace(supply, terms=tuple(terms))
+        case SupplyProtected() | ProtectionReviewLapsed() | ProtectionLifted():
+            return _protected(supply, fact)
         case LandlordAssigned():
             return replace(supply, landlords=(*supply.landlords, fact))
         case ConcentratorChanged():
@@ -234,6 +240,12 @@ def _occupied(supply: Supply, occupancy: SupplyOccupied) -> Supply:
         occupancies=(*supply.occupancies, occupancy),
         occupancy_versions=(*supply.occupancy_versions, supply.version),
     )
+
+
+def _protected(supply: Supply, fact: SupplyProtected | ProtectionReviewLapsed | ProtectionLifted) -> Supply:
+    if isinstance(fact, ProtectionReviewLapsed):
+        return replace(supply, is_review_lapsed=True)
+    return replace(supply, protection=fact if isinstance(fact, SupplyProtected) else None, is_review_lapsed=False)
 
 
 def _metered(supply: Supply, fact: MeterInstalled | MeterRemoved | MultiplierChanged) -> Supply:

@@ -17,6 +17,7 @@ from ledger.domain.credit.policy import (
     FriendlyTimes,
 )
 from ledger.domain.event import Fact
+from ledger.domain.protection import ProtectionLifted, ProtectionReviewLapsed, SupplyProtected
 from tests.ledger.builders import MOVED_IN
 
 POLICY = CreditPolicy(
@@ -51,6 +52,16 @@ _ORDER: dict[str, Any] = {
 _TAXES = [AdvanceTax("room-1-a", "vat", -57_522)]
 
 CREDIT_FACTS: list[Fact] = [
+    SupplyProtected(
+        supply="room-1",
+        category="life-support",
+        evidence="doc-2026-17",
+        review_on=date(2027, 3, 1),
+        operator="li",
+        recorded_at=MOVED_IN,
+    ),
+    ProtectionReviewLapsed(supply="room-1", review_on=date(2027, 3, 1), recorded_at=MOVED_IN),
+    ProtectionLifted(supply="room-1", operator="li", approved_by="wang", reason="moved-out", recorded_at=MOVED_IN),
     EmergencyCreditTaken(**_ORDER, limit_micros=10_000_000, balance_micros=4_000_000, channel="kiosk"),
     booked(DebtAgreed(**_ORDER, amount_micros=30_000_000, source="brought-forward", taxes=_TAXES)),
     booked(

@@ -17,6 +17,9 @@ from tests.ledger.builders import household
 
 # Facts that move no money, each looked at by somebody: a new fact belongs here or has postings.
 MOVES_NO_MONEY = {
+    "supply.protected/1",
+    "supply.protection-lifted/1",
+    "supply.protection-review-lapsed/1",
     "cuts.dismissed/1",
     "cuts.held/1",
     "cuts.released/1",

@@ -42,9 +42,10 @@ def run(database: Database, project: Project, monkeypatch: pytest.MonkeyPatch) -
     ("amount", "told"), [("25", "25.00 AUD"), ("007.5", "7.50 AUD"), ("0.000001", "0.000001 AUD")]
 )
 def test_a_top_up_tells_what_was_booked(run: Run, amount: str, told: str) -> None:
-    assert run("top-up", "a-1", amount, "--key", "k").output == f"a-1: {told} booked (position 2, key k)\n"
+    went = f"  went to balance {told.removesuffix(' AUD')}\n"
+    assert run("top-up", "a-1", amount, "--key", "k").output == f"a-1: {told} booked (position 2, key k)\n{went}"
     again = run("top-up", "a-1", amount, "--key", "k").output
-    assert again == f"a-1: {told} was booked before, nothing changed (position 2, key k)\n"
+    assert again == f"a-1: {told} was booked before, nothing changed (position 2, key k)\n{went}"
 
 
 def test_each_top_up_without_a_key_has_a_key_of_its_own(run: Run) -> None:

@@ -13,6 +13,7 @@ from console.api.paging import CodeCursor, Limit, Page, paged
 from console.api.problems import responses
 from console.api.values import Amount, Body, Code, IdempotencyKey, Kwh, PaidAmount, amount_text, kwh_text
 from ledger.usecases.accounts import account_of, open_account, top_up
+from ledger.usecases.credit.crediting import application_at
 from ledger.values.money import decimal_from_micros, micros_from_text, text_from_micros
 from projections.queries import Balance
 
@@ -62,6 +63,13 @@ class NewTopUp(Body):
     )
 
 
+class AppliedPart(BaseModel):
+    """What of a top-up went to a part."""
+
+    part: str = Field(description="debt, accrued, below-threshold, emergency or balance.", examples=["balance"])
+    amount: Amount
+
+
 class TopUp(BaseModel):
     """A top-up as it is booked."""
 
@@ -70,6 +78,9 @@ class TopUp(BaseModel):
     currency: str
     position: int = Field(description="Where it stands in the ledger.")
     is_repeat: bool = Field(description="Whether this key had booked it before.")
+    applied: list[AppliedPart] = Field(
+        description="What it went to, in the order in which it was applied; adds up to the amount."
+    )
 
 
 @router.get("", responses=responses(401, 403, 422, 429))
@@ -131,6 +142,10 @@ def pay_in(
         currency=currency,
         position=booked.position,
         is_repeat=booked.is_repeat,
+        applied=[
+            AppliedPart(part=line.part, amount=text_from_micros(line.amount_micros))
+            for line in application_at(services.ledger, booked.position)
+        ],
     )
 
 

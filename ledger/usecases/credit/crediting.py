@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import TypedDict
 
-from ledger.domain.account import Account
+from ledger.domain.account import Account, AccountCredited
 from ledger.domain.account_facts import AdvanceTax
 from ledger.domain.credit.applying import Applied, applied, is_repaid, to_balance_micros
 from ledger.domain.credit.friendly import local_week
@@ -41,6 +41,12 @@ def application(
     )
     repaid = account.emergency is not None and is_repaid(policy, figures.usable_micros + change_micros)
     return Application(applied=lines, week=week, is_repaid=repaid, taxes=taxes)
+
+
+def application_at(ledger: Ledger, position: int) -> list[Applied]:
+    """Return what the top-up at a position went to; nothing where that was not known."""
+    found = ledger.event_at(position)
+    return found.fact.applied if found is not None and isinstance(found.fact, AccountCredited) else []
 
 
 def check_top_up(policy: CreditPolicy, amount_micros: int) -> None:

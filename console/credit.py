@@ -1,0 +1,67 @@
+"""Credit in words: what a top-up went to, and where an account stands."""
+
+from collections.abc import Iterator
+from zoneinfo import ZoneInfo
+
+from ledger.domain.credit.policy import Part
+from ledger.store.application import Ledger
+from ledger.usecases.credit.crediting import application_at
+from ledger.usecases.credit.standing import AccountCredit
+from ledger.values.money import minor_unit_micros, text_from_micros
+
+_PARTS: dict[Part, str] = {
+    "debt": "debt",
+    "accrued": "charges accrued while off",
+    "below-threshold": "the line at which supply is cut",
+    "emergency": "emergency credit",
+    "balance": "balance",
+}
+
+
+def told_application(ledger: Ledger, position: int) -> list[tuple[str, str]]:
+    """Return what the top-up at a position went to, in its order, in words and currency units."""
+    return [(_PARTS[line.part], text_from_micros(line.amount_micros)) for line in application_at(ledger, position)]
+
+
+def payable(amount_micros: int, currency: str) -> int:
+    """Return an amount rounded up to what can be paid in a currency's smallest coin."""
+    coin = minor_unit_micros(currency)
+    return -(-amount_micros // coin) * coin
+
+
+def told_credit(credit: AccountCredit) -> Iterator[tuple[str, str]]:
+    """Yield where an account stands, line by line."""
+    figures, standing, currency = credit.figures, credit.standing, credit.account.currency
+
+    def told(micros: int) -> str:
+        return f"{text_from_micros(micros)} {currency}"
+
+    yield "balance", told(figures.balance_micros)
+    if figures.disputed_micros:
+        yield "disputed", f"{told(figures.disputed_micros)}, counted as there"
+    yield "cut at", told(standing.threshold_micros)
+    if standing.warning_level:
+        yield "warning", f"level {standing.warning_level}, below {told(standing.warning_micros)}"
+    yield "emergency credit", _emergency(credit)
+    if figures.debt_micros:
+        yield "debt", told(figures.debt_micros)
+    if figures.accrued_micros:
+        yield "accrued while off", told(figures.accrued_micros)
+    if standing.friendly_until is not None:
+        local = standing.friendly_until.astimezone(ZoneInfo(credit.policy.zone))
+        yield "nobody is cut", f"until {local:%Y-%m-%d %H:%M} {credit.policy.zone}"
+    if standing.is_spared:
+        yield "nobody is cut", "while a dispute is open, or a notice runs"
+    yield "needed to be back on", told(payable(standing.needed_micros, currency))
+
+
+def _emergency(credit: AccountCredit) -> str:
+    standing, currency = credit.standing, credit.account.currency
+    limit = f"{text_from_micros(standing.emergency_limit_micros)} {currency}"
+    match standing.emergency:
+        case "taken":
+            return f"taken, {text_from_micros(standing.emergency_used_micros)} of {limit} used"
+        case "offered":
+            return f"{limit} offered"
+        case _:
+            return f"{limit}, not offered now" if standing.emergency_limit_micros else "none"
