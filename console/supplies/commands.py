@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from console.commands.commissioning import commissioned
+from console.supplies.protecting import lift_protection, protect
 
 _Supply = Annotated[str, typer.Argument(help="The supply point's code.")]
 _At = Annotated[str, typer.Option("--at", help="When it happened (ISO 8601 with zone); now if not given.")]
@@ -32,6 +33,8 @@ def register(group: typer.Typer) -> None:
         ("landlord", landlord),
         ("concentrator", concentrator),
         ("commissioned", commissioned),
+        ("protect", protect),
+        ("lift-protection", lift_protection),
         ("show", show),
     ):
         group.command(name)(command)

@@ -93,4 +93,9 @@ def clearing_stream(channel: str) -> UUID:
     return uuid5(f"clearing|{channel}")
 
 
+def payer_stream(code: str) -> UUID:
+    """Return the event stream of whom the payer with this code pays for."""
+    return uuid5(f"payer|{code}")
+
+
 POLICY_STREAM = uuid5("policy|four-eyes")

@@ -17,6 +17,7 @@ from ledger.domain.credit.policy import (
     FriendlyTimes,
 )
 from ledger.domain.event import Fact
+from ledger.domain.payer import PayerAccountsSet
 from ledger.domain.protection import ProtectionLifted, ProtectionReviewLapsed, SupplyProtected
 from tests.ledger.builders import MOVED_IN
 
@@ -52,6 +53,9 @@ _ORDER: dict[str, Any] = {
 _TAXES = [AdvanceTax("room-1-a", "vat", -57_522)]
 
 CREDIT_FACTS: list[Fact] = [
+    PayerAccountsSet(
+        payer="dormitory-office", accounts=("room-1-a", "room-2-a"), operator="li", recorded_at=MOVED_IN
+    ),
     SupplyProtected(
         supply="room-1",
         category="life-support",

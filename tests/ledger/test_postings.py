@@ -17,6 +17,7 @@ from tests.ledger.builders import household
 
 # Facts that move no money, each looked at by somebody: a new fact belongs here or has postings.
 MOVES_NO_MONEY = {
+    "payer.accounts-set/1",
     "supply.protected/1",
     "supply.protection-lifted/1",
     "supply.protection-review-lapsed/1",
