@@ -4,7 +4,7 @@ from typing import Literal
 
 from ledger.domain import chart
 from ledger.domain.account_facts import Adjusted, DebitCorrected, WrittenOff
-from ledger.domain.meter import Difference, UsageDebited
+from ledger.domain.meter import BillingPeriodClosed, Difference, TimeChargeDebited, UsageDebited
 from ledger.store.application import Ledger
 from ledger.usecases.codes import checked_code
 from ledger.usecases.money.attempt import Attempt, MoneyCommand, checked_amount
@@ -12,6 +12,7 @@ from ledger.values.errors import InvalidValue, NotFound, Refused
 from ledger.values.money import text_from_micros
 
 MAX_MICROS = 10_000_000 * 1_000_000
+Debit = UsageDebited | TimeChargeDebited | BillingPeriodClosed
 Bearer = Literal["adjustments", "gifts"]
 _BEARERS: dict[Bearer, str] = {"adjustments": chart.ADJUSTMENTS, "gifts": chart.GIFTS}
 
@@ -51,7 +52,7 @@ class Adjust(MoneyCommand, frozen=True, kw_only=True, tag="adjust"):
 
 
 class CorrectDebit(MoneyCommand, frozen=True, kw_only=True, tag="correct-debit"):
-    """Give some of the debit at a position back to the account that it named: a share of each of its lines."""
+    """Give some of a debit, of usage or of time, back to the account that it named: a share of each of its lines."""
 
     debit_position: int
     amount_micros: int
@@ -92,15 +93,15 @@ class CorrectDebit(MoneyCommand, frozen=True, kw_only=True, tag="correct-debit")
             ),
         )
 
-    def _debit(self, ledger: Ledger) -> UsageDebited:
+    def _debit(self, ledger: Ledger) -> Debit:
         logged = ledger.event_at(self.debit_position)
-        if logged is None or not isinstance(logged.fact, UsageDebited):
+        if logged is None or not isinstance(logged.fact, Debit):
             what = "" if logged is None else f"; what is there is {logged.fact.topic}"
             raise NotFound(f"there is no debit at position {self.debit_position}{what}; check the position")
         return logged.fact
 
 
-def shares_of_lines(debit: UsageDebited, amount_micros: int) -> list[Difference]:
+def shares_of_lines(debit: Debit, amount_micros: int) -> list[Difference]:
     """Share an amount out over a debit's lines in proportion, to the micro-unit: the last line takes what is left.
 
     Each line's share is cumulated before it is rounded down, so that the shares add up to the amount.
