@@ -115,3 +115,25 @@ def test_a_malformed_interval_file_is_refused_whole(
     assert line in told
     assert "Traceback" not in told
     assert billed_micros(office, "OURNMI0001") == 0
+
+
+@pytest.mark.kafka
+@pytest.mark.timeout(240)
+def test_a_csv_file_of_intervals_bills_once_to_the_sum_of_its_lines(office: Office, tmp_path: Path) -> None:
+    lines = ["meter,start,end,kwh,quality"]
+    lines += [
+        f"shop,2025-12-{day:02}T{hour:02}:00:00+10:00,2025-12-{day:02}T{hour:02}:30:00+10:00,0.{hour + 1:02},measured"
+        for day in (30, 31)
+        for hour in range(24)
+    ]
+    file = tmp_path / "intervals.csv"
+    file.write_text("\n".join(lines))
+    add_supply(office, "shop")
+
+    first = office.wattledger("import", "csv", str(file), "--map", "shop=supply-shop")
+    again = office.wattledger("import", "csv", str(file), "--map", "shop=supply-shop")
+
+    wh = Fraction(sum(10 * (hour + 1) for hour in range(24)) * 2)
+    assert billed_micros(office, "shop") == expected_micros({"202512": wh})
+    assert "billed 48 (6.000000 kWh), held 0, superseded 0" in first
+    assert "nothing changed" in again
