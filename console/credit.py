@@ -1,6 +1,7 @@
 """Credit in words: what a top-up went to, and where an account stands."""
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from ledger.domain.credit.policy import Part
@@ -53,6 +54,16 @@ def told_credit(credit: AccountCredit) -> Iterator[tuple[str, str]]:
     if standing.is_spared:
         yield "nobody is cut", "while a dispute is open, or a notice runs"
     yield "needed to be back on", told(payable(standing.needed_micros, currency))
+
+
+def told_days_left(runs_out_at: datetime | None, now: datetime, zone: str) -> str:
+    """Say when credit runs out, by the account's own habits."""
+    if runs_out_at is None:
+        return "not known: too little was used so far, or it lasts longer than a year"
+    hours = (runs_out_at - now) // timedelta(hours=1)
+    return (
+        f"in {hours // 24} days {hours % 24} hours ({runs_out_at.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M} {zone})"
+    )
 
 
 def _emergency(credit: AccountCredit) -> str:

@@ -1,13 +1,27 @@
 """Every read model there is, by name."""
 
 from ledger.values.errors import NotFound
-from projections import balances, books, conditions, held, journal, links, proposals, relay, sites, supplies, worklist
+from projections import (
+    balances,
+    books,
+    conditions,
+    habits,
+    held,
+    journal,
+    links,
+    proposals,
+    relay,
+    sites,
+    supplies,
+    worklist,
+)
 from projections.model import ReadModel
 
 MODELS: tuple[ReadModel, ...] = (
     balances.MODEL,
     books.MODEL,
     conditions.MODEL,
+    habits.MODEL,
     held.MODEL,
     journal.MODEL,
     links.MODEL,

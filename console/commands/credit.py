@@ -117,14 +117,20 @@ def show_policies(site: _Site) -> None:
 
 def show(account: Account) -> None:
     """Show where an account stands: its line, warnings, emergency credit, debt, and what it needs to be back on."""
-    from console.connection import opened_ledger
-    from console.credit import told_credit
+    from console.connection import finance_connection, opened_ledger
+    from console.credit import told_credit, told_days_left
     from ledger.usecases.credit.standing import account_credit
+    from projections.habits import credit_runs_out_at
 
     now = datetime.now(UTC)
     with opened_ledger(os.environ) as ledger:
         credit = account_credit(ledger, account=account, now=now)
-    for name, told in told_credit(credit):
+    with finance_connection(os.environ) as connection:
+        runs_out_at = credit_runs_out_at(
+            connection, account=account, spare_micros=credit.standing.spare_micros, now=now
+        )
+    days_left = told_days_left(runs_out_at, now, credit.policy.zone)
+    for name, told in (*told_credit(credit), ("runs out", days_left)):
         typer.echo(f"{name + ':':<24}{told}")
 
 

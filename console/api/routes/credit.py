@@ -17,6 +17,7 @@ from ledger.usecases.credit.standing import account_credit
 from ledger.usecases.money.attempt import By
 from ledger.usecases.money.carrying_out import carry_out
 from ledger.values.money import text_from_micros
+from projections.habits import credit_runs_out_at
 
 router = APIRouter(prefix="/v1/accounts", tags=["credit"])
 
@@ -37,6 +38,9 @@ class Credit(BaseModel):
     accrued: Amount = Field(description="What time charged while supply was off, and no top-up has paid.")
     nobody_is_cut_until: datetime | None = Field(description="The end of the friendly hours that it is now.")
     needed: Amount = Field(description="The least top-up to be back on, in coins that there are; 0 where none is.")
+    runs_out_at: datetime | None = Field(
+        description="When it is used up by the account's own habits; null where that is not known."
+    )
     least_top_up: Amount
     most_top_up: Amount | None
 
@@ -61,8 +65,11 @@ def show_credit(
     _key: Annotated[ApiKey, Depends(needing("kiosk", "finance", "operator", "auditor"))],
 ) -> Credit:
     """Tell where an account stands, at the ledger's head."""
-    credit = account_credit(services.ledger, account=account, now=services.now())
+    now = services.now()
+    credit = account_credit(services.ledger, account=account, now=now)
     standing, policy = credit.standing, credit.policy
+    with services.reading() as connection:
+        runs_out_at = credit_runs_out_at(connection, account=account, spare_micros=standing.spare_micros, now=now)
     most = policy.top_up_most_micros
     return Credit(
         account=account,
@@ -78,6 +85,7 @@ def show_credit(
         accrued=text_from_micros(credit.figures.accrued_micros),
         nobody_is_cut_until=standing.friendly_until,
         needed=text_from_micros(payable(standing.needed_micros, credit.account.currency)),
+        runs_out_at=runs_out_at,
         least_top_up=text_from_micros(policy.top_up_least_micros),
         most_top_up=None if most is None else text_from_micros(most),
     )

@@ -44,6 +44,11 @@ class CreditStanding:
     needed_micros: int = 0
 
     @property
+    def spare_micros(self) -> int:
+        """What there is above the line, emergency credit in use counted."""
+        return max(self.usable_micros - self.threshold_micros, 0)
+
+    @property
     def is_out(self) -> bool:
         """Whether nothing is left, emergency credit counted."""
         return self.usable_micros <= self.threshold_micros
