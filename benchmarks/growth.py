@@ -83,7 +83,6 @@ def _ledger(stand: Stand, size: Size) -> Iterator[Row]:
     for events in size.events:
         fill(stand.connection, rows_of_others, events=events - filled, first_version=filled // _STREAMS_OF_OTHERS)
         filled = events
-        priced_run(stand, load, rounds=1)
         row = _measured(stand, load, f"{events:,} events before", size)
         rows_of_others = rows_of_others or _some_debits(stand.connection)
         yield row
