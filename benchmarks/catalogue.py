@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from benchmarks import audit, field, growth, history, midnight, pricing, pricing_core, projection, restart
+from benchmarks import audit, field, growth, history, latency, midnight, pricing, pricing_core, projection, restart
 from benchmarks.report import Report
 
 
@@ -19,6 +19,7 @@ BENCHMARKS: dict[str, Measure] = {
     "pricing": pricing.measure,
     "library": pricing.measure_library,
     "projection": projection.measure,
+    "latency": latency.measure,
     "growth": growth.measure,
     "midnight": midnight.measure,
     "restart": restart.measure,

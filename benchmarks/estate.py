@@ -52,15 +52,17 @@ def concentrators(meters: int) -> int:
     return -(-meters // METERS_PER_SWEEP)
 
 
-def found(connection: Connection[Any], *, meters: int, tariff: str, first: int = 0) -> None:
+def found(
+    connection: Connection[Any], *, meters: int, tariff: str, first: int = 0, credit_micros: int = CREDIT_MICROS
+) -> None:
     """Write site, tariff and meters `first` to `meters` − 1, each occupied and with credit, as use cases would."""
-    events = _all_events(meters=meters, tariff=tariff, first=first)
+    events = _all_events(meters=meters, tariff=tariff, first=first, credit_micros=credit_micros)
     while batch := [stored(event) for event in islice(events, _APPENDED_AT_ONCE)]:
         with gated(connection) as gate:
             gate.append(batch)
 
 
-def _all_events(*, meters: int, tariff: str, first: int) -> Iterator[Event]:
+def _all_events(*, meters: int, tariff: str, first: int, credit_micros: int) -> Iterator[Event]:
     if first == 0:
         site = SiteSettingsChanged(
             site=SITE, effective_from=SINCE, reconnection="automatic", warning_balance_micros=0, recorded_at=SINCE
@@ -71,23 +73,23 @@ def _all_events(*, meters: int, tariff: str, first: int) -> Iterator[Event]:
         )
         yield Event(tariff_stream(TARIFF), 1, published)
     for meter in range(first, meters):
-        for version, fact in enumerate(_account_facts(meter), 1):
+        for version, fact in enumerate(_account_facts(meter, credit_micros), 1):
             yield Event(account_stream(account(meter)), version, fact)
         for version, fact in enumerate(_supply_facts(meter), 1):
             yield Event(supply_stream(supply(meter)), version, fact)
 
 
-def _account_facts(meter: int) -> Sequence[Fact]:
+def _account_facts(meter: int, credit_micros: int) -> Sequence[Fact]:
     code = account(meter)
     return (
         AccountOpened(account=code, site=SITE, currency="CNY", recorded_at=SINCE),
         AccountCredited(
             account=code,
-            amount_micros=CREDIT_MICROS,
+            amount_micros=credit_micros,
             channel="bank",
             reference_hash="",
             key_hash="",
-            postings=top_up_postings(account=code, channel="bank", amount_micros=CREDIT_MICROS),
+            postings=top_up_postings(account=code, channel="bank", amount_micros=credit_micros),
             recorded_at=SINCE,
         ),
     )

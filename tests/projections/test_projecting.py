@@ -175,11 +175,11 @@ def test_every_relay_and_supply_fact_is_known_to_what_folds_it() -> None:
 @pytest.mark.parametrize(
     ("limit", "taken", "elapsed_s", "next_limit"),
     [
-        (500, 500, 0.05, 1_000),
-        (500, 20, 0.01, 500),
-        (4_000, 4_000, 0.05, 5_000),
-        (5_000, 5_000, 0.9, 2_500),
-        (150, 150, 0.9, 100),
+        (1_000, 1_000, 0.05, 2_000),
+        (1_000, 20, 0.01, 1_000),
+        (8_000, 8_000, 0.05, 10_000),
+        (5_000, 5_000, 1.1, 2_500),
+        (1_500, 1_500, 1.1, 1_000),
     ],
 )
 def test_batches_grow_while_they_are_quick_and_shrink_when_they_hold_rows_long(
