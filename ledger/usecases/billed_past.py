@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from psycopg import Connection, Cursor
 from psycopg.rows import TupleRow
 
+from ledger.domain.meter import UsageDebited
 from ledger.domain.supply import Supply
 from ledger.domain.tariff import compiled
 from ledger.rating.days import local_days
@@ -28,7 +29,7 @@ from ledger.values.identity import meter_stream
 class BilledPast:
     """The supply points that a version from an instant on would price, as they were at a position of the ledger.
 
-    `begins` is when each of them would be priced by it first; `has_billed` tells whether any of them was billed yet.
+    `begins` is when each of them would be priced by it first.
     """
 
     tariff: str
@@ -36,7 +37,6 @@ class BilledPast:
     position: int
     begins: dict[str, datetime]
     zone: ZoneInfo
-    has_billed: bool = False
 
     def check(self, connection: Connection[Any], supplies: Iterable[str]) -> None:
         """Raise Refused where one of these supply points is billed beyond the instant at which it would begin."""
@@ -77,13 +77,20 @@ def billed_past(ledger: Ledger, *, tariff: str, effective_from: datetime) -> Bil
             for code, supply in snapshot.supplies.items()
             if (begin := _begin(supply, tariff, effective_from)) is not None
         }
-        has_billed = bool(billed_to(connection, supplies=begins) or charged_to(connection, supplies=begins))
         zone = snapshot.zone_of_tariff(tariff)
         if zone is None:
             raise AssertionError(f"tariff {tariff!r} has a version in use, but was never published")
-        past = BilledPast(tariff, effective_from, snapshot.position, begins, zone, has_billed)
+        past = BilledPast(tariff, effective_from, snapshot.position, begins, zone)
         past.check(connection, begins)
     return past
+
+
+def has_billed_anything(ledger: Ledger) -> bool:
+    """Tell whether the ledger has billed anybody yet: until then it is being set up, and prices hurt nobody."""
+    with ledger.datastore.get_connection() as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT 1 FROM ledger.events WHERE topic = %s) AS found", (UsageDebited.topic,))
+        row = cursor.fetchone()
+    return bool(row and row["found"])
 
 
 def check_classes_kept(ledger: Ledger, *, tariff: Tariff, effective_from: datetime) -> None:

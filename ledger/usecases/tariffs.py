@@ -15,7 +15,7 @@ from ledger.rating.tariff import Tariff, parse_tariff, prepaid_errors
 from ledger.store.application import Ledger
 from ledger.store.command import Command
 from ledger.usecases.attempt import Booked, appended_guarded
-from ledger.usecases.billed_past import BilledPast, billed_past, check_classes_kept
+from ledger.usecases.billed_past import BilledPast, billed_past, check_classes_kept, has_billed_anything
 from ledger.usecases.codes import checked_code
 from ledger.usecases.money.limits import NeedsApproval, check_two_people, four_eyes
 from ledger.values.errors import InvalidValue, Refused
@@ -70,7 +70,7 @@ def publish(
     It takes effect at or after the newest version, or before the first: what was held for want of a price can then
     be billed. Raises InvalidValue for a wrong file (naming every error) or code, Refused for an instant between or
     in a past that is billed already, where an account class in use is left out, or where the currency or the time
-    zone is not the earlier versions'; NeedsApproval where it has billed somebody and one person decided alone.
+    zone is not the earlier versions'; NeedsApproval where the ledger has billed anybody and one person decided alone.
     """
     check_two_people(operator=deciders.proposed_by, approved_by=deciders.approved_by)
     tariff = checked_tariff(text)
@@ -88,7 +88,7 @@ def publish(
             check_classes_kept(ledger, tariff=tariff, effective_from=effective_from)
             is_later = effective_from >= history.versions[0].effective_from
             past = billed_past(ledger, tariff=tariff.code, effective_from=effective_from) if is_later else None
-            _check_deciders(ledger, tariff.code, deciders, now, has_billed=past is not None and past.has_billed)
+            _check_deciders(ledger, tariff.code, deciders, now)
         version = events + 1
         fact = TariffPublished(
             tariff=tariff.code,
@@ -124,10 +124,14 @@ def checked_tariff(text: str) -> Tariff:
     return tariff
 
 
-def _check_deciders(ledger: Ledger, tariff: str, deciders: Deciders, now: datetime, *, has_billed: bool) -> None:
-    if has_billed and not deciders.approved_by and four_eyes(ledger, now=now).tariffs:
+def _check_deciders(ledger: Ledger, tariff: str, deciders: Deciders, now: datetime) -> None:
+    """Raise NeedsApproval where one person decided alone on prices of a ledger that bills people already.
+
+    Any tariff: a new code could be assigned to those who are billed by another.
+    """
+    if not deciders.approved_by and four_eyes(ledger, now=now).tariffs and has_billed_anything(ledger):
         raise NeedsApproval(
-            f"tariff {tariff!r} has billed somebody, so its next version takes two people; another has to approve it"
+            f"this ledger bills people already, so publishing tariff {tariff!r} takes two; another has to approve it"
         )
 
 
