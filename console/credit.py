@@ -6,9 +6,11 @@ from zoneinfo import ZoneInfo
 
 from ledger.domain.credit.policy import Part
 from ledger.store.application import Ledger
+from ledger.store.standing import BalancesBehind
 from ledger.usecases.credit.crediting import application_at
-from ledger.usecases.credit.standing import AccountCredit
+from ledger.usecases.credit.standing import AccountCredit, account_credit
 from ledger.values.money import minor_unit_micros, text_from_micros
+from projections.habits import credit_runs_out_at
 
 _PARTS: dict[Part, str] = {
     "debt": "debt",
@@ -22,6 +24,24 @@ _PARTS: dict[Part, str] = {
 def told_application(ledger: Ledger, position: int) -> list[tuple[str, str]]:
     """Return what the top-up at a position went to, in its order, in words and currency units."""
     return [(_PARTS[line.part], text_from_micros(line.amount_micros)) for line in application_at(ledger, position)]
+
+
+def told_after_top_up(ledger: Ledger, *, account: str, now: datetime) -> list[str]:
+    """Return what a receipt says of where the account stands now: what it still needs, and how long it lasts.
+
+    Nothing where read models are too far behind to know: a receipt is given all the same.
+    """
+    try:
+        credit = account_credit(ledger, account=account, now=now)
+    except BalancesBehind:
+        return []
+    needed_micros, currency = credit.standing.needed_micros, credit.account.currency
+    if needed_micros:
+        return [f"needed to be back on: {text_from_micros(payable(needed_micros, currency))} {currency} more"]
+    with ledger.datastore.get_connection() as connection:
+        spare_micros = credit.standing.spare_micros
+        runs_out_at = credit_runs_out_at(connection, account=account, spare_micros=spare_micros, now=now)
+    return [] if runs_out_at is None else [f"lasts {told_days_left(runs_out_at, now, credit.policy.zone)}"]
 
 
 def payable(amount_micros: int, currency: str) -> int:

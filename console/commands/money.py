@@ -43,7 +43,7 @@ def pay_in(
     Where the site asks for the consumer's consent, --consent gives it with the top-up.
     """
     from console.connection import opened_ledger
-    from console.credit import told_application
+    from console.credit import told_after_top_up, told_application
     from ledger.usecases.accounts import account_of, top_up
     from ledger.values.money import micros_from_text, text_from_micros
 
@@ -63,11 +63,14 @@ def pay_in(
             consent=consent,
         )
         lines = told_application(ledger, booked.position)
+        stands = told_after_top_up(ledger, account=account, now=datetime.now(UTC))
     what = "was booked before, nothing changed" if booked.is_repeat else "booked"
     shown = f"{text_from_micros(amount_micros)} {currency}"
     typer.echo(f"{account}: {shown} {what} (position {booked.position}, key {key})")
     if lines:
         typer.echo("  went to " + ", ".join(f"{what} {paid}" for what, paid in lines))
+    for line in stands:
+        typer.echo(f"  {line}")
 
 
 def _kept_reference(account: str, reference: str) -> str:

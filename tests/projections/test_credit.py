@@ -117,6 +117,14 @@ def test_the_day_s_work_is_done_once(run: Run, till: Till) -> None:
     assert "0 instalments collected" in run("credit", "daily", "north").output
 
 
+def test_a_top_up_that_is_not_enough_says_what_is_still_needed(run: Run, till: Till) -> None:
+    till.uses("a-1", 30)
+    told = run("top-up", "a-1", "20").output
+    assert "went to the line at which supply is cut 20.00" in told
+    assert "needed to be back on: 10.01 CNY more" in told
+    assert "needed" not in run("top-up", "a-1", "10.01").output
+
+
 def test_a_payer_pays_for_all_of_their_accounts(run: Run) -> None:
     run("payer", "set", "office", "a-1")
     assert "20.00 for 1 accounts booked" in run("payer", "top-up", "office", "--each", "20").output
