@@ -4,9 +4,10 @@ What is no event is taken from the order's own figures: when the meter was last 
 of is implied by the order's being there.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import datetime
+from typing import Any, Protocol
 from uuid import UUID
 
 from psycopg import Connection
@@ -61,9 +62,27 @@ class Justification:
         return not self.differences
 
 
+class Past(Protocol):
+    """The ledger as it was at a position: streams up to there, and the events that touched an account."""
+
+    position: int
+
+    def stream(self, stream: UUID) -> Iterator[Logged]:
+        """Yield a stream's events."""
+
+    def newest(self, stream: UUID) -> Fact | None:
+        """Return a stream's newest fact, None where it has none."""
+
+    def of_account(self, account: str) -> Iterator[Logged]:
+        """Yield the events that touched an account, in order."""
+
+    def tariff_of(self, code: str) -> TariffHistory | None:
+        """Return a tariff's versions."""
+
+
 @dataclass(slots=True)
 class _Past:
-    """The ledger as it was at a position."""
+    """The ledger in PostgreSQL as it was at a position."""
 
     connection: Connection[Any]
     position: int
@@ -106,62 +125,81 @@ def justified(connection: Connection[Any], *, supply: str, sequence: int | None 
         which = "no order" if sequence is None else f"no order {sequence}"
         raise NotFound(f"there is {which} to the relay of supply point {supply!r}")
     order = found[-1]
-    situation = situation_at(connection, order)
+    told = _Past(connection, 2**62).stream(relay_stream(order.supply))
+    return taken_again(_Past(connection, order.ledger_position), order, told)
+
+
+def taken_again(past: Past, order: OrderIssued, told: Iterable[Logged]) -> Justification:
+    """Take the decision behind an order again; `told` is its relay's whole stream."""
+    situation = situation_at(past, order)
     if situation is None:
         return Justification(order, None, None, ("nothing is decided on this supply point at that position",))
     decision = decide(situation, now=order.issued_at)
-    told = _told_with(connection, order)
-    return Justification(order, situation, decision, tuple(_differences(order, situation, decision, told)))
+    with_it = _told_with(told, order)
+    return Justification(order, situation, decision, tuple(_differences(order, situation, decision, with_it)))
 
 
-def situation_at(connection: Connection[Any], order: OrderIssued) -> Situation | None:
+def situation_at(past: Past, order: OrderIssued) -> Situation | None:
     """Return the situation in which an order was given, from the events up to the position that it names."""
-    past = _Past(connection, order.ledger_position)
-    supply = _supply(past, order.supply)
-    occupancy = supply.occupancy_at(order.issued_at)
-    if occupancy is None:
-        return None
-    account = occupancy.account
-    entries: list[Entry] = []
-    condition = CLEAR
-    for event in past.of_account(account):
-        condition = changed(condition, account, event.fact)
-        entry = entry_of(event.position, account, event.fact)
-        if entry is not None:
-            entries.append(entry)
-    cuts = Cuts(supply.site)
-    for event in past.stream(cuts_stream(supply.site)):
-        cuts = cuts_domain.evolve(cuts, event.fact)
-    switching = Switching(Relay(supply=order.supply))
-    for event in past.stream(relay_stream(order.supply)):
-        switching = switched(switching, event.fact)
-    picture = Picture(
-        position=order.ledger_position,
-        begin=0,
-        supplies={order.supply: supply},
-        sites={supply.site: [event.fact for event in past.stream(site_stream(supply.site))]},
-        balances={account: sum(entry.change_micros for entry in entries)},
-        relays={order.supply: switching},
-        conditions={account: condition},
-        cuts={supply.site: cuts},
-        balances_at=order.ledger_position,
-        relays_at=order.ledger_position,
-        conditions_at=order.ledger_position,
-        tariff_of=past.tariff_of,
-        entries={account: entries},
-        earlier={account: ([], True)},
-        # How many others were cut is told by the batch that would have been held instead.
-        site_sizes={supply.site: 0},
-    )
-    measured = past.newest(meter_stream(order.supply))
-    if measured is not None:
-        picture.read(order.supply, measured)
+    picture = picture_of(past, [order.supply], now=order.issued_at)
     if order.reading_at is not None:
         picture.readings[order.supply] = order.reading_at
     return picture.situation(order.supply, now=order.issued_at)
 
 
-def _supply(past: _Past, code: str) -> Supply:
+def picture_of(past: Past, codes: Sequence[str], *, now: datetime) -> Picture:
+    """Return a picture of supplies by nothing but the ledger's events; nobody is counted as cut lately."""
+    supplies = {code: _supply(past, code) for code in codes}
+    occupants = {row.account for supply in supplies.values() if (row := supply.occupancy_at(now)) is not None}
+    sites = {supply.site for supply in supplies.values()}
+    entries: dict[str, list[Entry]] = {account: [] for account in occupants}
+    conditions = dict.fromkeys(occupants, CLEAR)
+    for account in occupants:
+        for event in past.of_account(account):
+            conditions[account] = changed(conditions[account], account, event.fact)
+            entry = entry_of(event.position, account, event.fact)
+            if entry is not None:
+                entries[account].append(entry)
+    picture = Picture(
+        position=past.position,
+        begin=0,
+        supplies=supplies,
+        sites={site: [event.fact for event in past.stream(site_stream(site))] for site in sites},
+        balances={account: sum(entry.change_micros for entry in rows) for account, rows in entries.items()},
+        relays={code: _switching(past, code) for code in codes},
+        conditions=conditions,
+        cuts={site: _cuts(past, site) for site in sites},
+        balances_at=past.position,
+        relays_at=past.position,
+        conditions_at=past.position,
+        tariff_of=past.tariff_of,
+        entries=entries,
+        earlier={account: ([], True) for account in occupants},
+        # How many others were cut is told by the batch that would have been held instead.
+        site_sizes=dict.fromkeys(sites, 0),
+    )
+    for code in codes:
+        measured = past.newest(meter_stream(code))
+        if measured is not None:
+            picture.read(code, measured)
+    return picture
+
+
+def _switching(past: Past, code: str) -> Switching:
+    switching = Switching(Relay(supply=code))
+    for event in past.stream(relay_stream(code)):
+        switching = switched(switching, event.fact)
+    return switching
+
+
+def _cuts(past: Past, site: str) -> Cuts:
+    cuts = Cuts(site)
+    for event in past.stream(cuts_stream(site)):
+        cuts = cuts_domain.evolve(cuts, event.fact)
+    return cuts
+
+
+def _supply(past: Past, code: str) -> Supply:
     supply: Supply | None = None
     for event in past.stream(supply_stream(code)):
         supply = supply_domain.evolve(supply, event.fact)
@@ -170,12 +208,11 @@ def _supply(past: _Past, code: str) -> Supply:
     return supply
 
 
-def _told_with(connection: Connection[Any], order: OrderIssued) -> list[str]:
+def _told_with(told: Iterable[Logged], order: OrderIssued) -> list[str]:
     """Return what the same decision told before the order, by topic."""
-    events = _Past(connection, 2**62).stream(relay_stream(order.supply))
     return [
         event.fact.topic
-        for event in events
+        for event in told
         if event.position > order.ledger_position
         and event.version < order.sequence
         and event.fact.recorded_at == order.recorded_at
