@@ -2,7 +2,19 @@
 
 from typing import Protocol
 
-from benchmarks import audit, field, growth, history, latency, midnight, pricing, pricing_core, projection, restart
+from benchmarks import (
+    audit,
+    field,
+    growth,
+    history,
+    latency,
+    midnight,
+    pricing,
+    pricing_core,
+    projection,
+    restart,
+    switching,
+)
 from benchmarks.report import Report
 
 
@@ -25,5 +37,6 @@ BENCHMARKS: dict[str, Measure] = {
     "restart": restart.measure,
     "audit": audit.measure,
     "field": field.measure,
+    "switching": switching.measure,
     "history": history.measure,
 }

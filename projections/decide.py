@@ -269,7 +269,8 @@ class _Deciding:
         if self.relay.desired != ("open" if wanted.action == "open" else "closed"):
             return wanted
         if self.relay.order is not None and _is_spent(self.switching, self.now):
-            return Order(wanted.action, self.relay.order.reason)
+            # What keeps a supply off may have changed since it was first ordered; why it was closed has not.
+            return wanted if wanted.action == "open" else Order("close", self.relay.order.reason)
         return None
 
     def _wanted(self) -> Order | None:

@@ -190,3 +190,9 @@ def test_a_supply_whose_meter_reads_back_another_serial_is_warned_but_never_swit
     assert words(decision.facts) == ["LowBalanceWarned"]
     assert decision.order is None
     assert decide(situation(-1), now=START).order is not None
+
+
+def test_an_order_given_again_names_what_keeps_the_supply_off_now() -> None:
+    """Locked for maintenance meanwhile: "no-credit" would be refused for a protected supply, and would not be so."""
+    switching = switched(cut_off(outcome="failed"), operator_locked("flat-1", "anna", at=START))
+    assert decide(situation(0, switching), now=LATER).order == Order("open", "locked-operator")
