@@ -9,8 +9,10 @@ from pathlib import Path
 from console.embedded.ports import free_port
 from console.errors import ServiceFailed
 from console.installing import meter_facts
+from ledger.domain.credit.policy import CreditPolicy, DayName, EmergencyCredit, FriendlyHours, FriendlyTimes
 from ledger.store.application import Ledger
 from ledger.usecases.accounts import top_up
+from ledger.usecases.credit.policies import set_credit_policy
 from ledger.usecases.equip import SupplyPoint, equip
 from ledger.usecases.sites import change_site_settings
 from ledger.usecases.switching import set_switching_rules
@@ -21,6 +23,16 @@ SITE = "riverside"
 CURRENCY = "CNY"
 PROFILE = "acrel_ddsy1352"
 WARNING_BALANCE_MICROS = 600_000
+EMERGENCY_MICROS = 300_000
+EVERY_DAY: tuple[DayName, ...] = (
+    "monday",
+    "tuesday",
+    "wednesday",
+    "thursday",
+    "friday",
+    "saturday",
+    "sunday",
+)
 OPENING_CREDIT_MICROS = 60 * MICROS_PER_UNIT
 # What these rooms begin with: gone within the first half minute, one after the other.
 POOR = {"room-103": 700_000, "room-105": 1_100_000, "room-204": 1_800_000}
@@ -118,9 +130,28 @@ def set_up(ledger: Ledger, *, openings: dict[str, int], since: datetime) -> None
     # What takes hours in life takes seconds here.
     rules = {"warning_lead_s": 2, "least_on_s": 5, "silence_s": 30}
     set_switching_rules(ledger, site=SITE, effective_from=since, operator="demo", now=now, **rules)
+    _set_policy(ledger, since=since, now=now)
     publish_tariff(ledger, text=TARIFF, effective_from=since, note="the demo's only tariff", now=now)
     for room in rooms():
         _set_up_room(ledger, room, opening_milliwh=openings[room.serial], since=since, now=now)
+
+
+def friendly_hours(now: datetime) -> FriendlyHours:
+    """Return the hours in which nobody is cut: from two hours on, wherever the demo runs, so that it has a story."""
+    begins = (now.hour + 2) % 24
+    return FriendlyHours(days=EVERY_DAY, begin_minute=begins * 60, end_minute=(begins + 8) % 24 * 60)
+
+
+def _set_policy(ledger: Ledger, *, since: datetime, now: datetime) -> None:
+    """Warn, then lend a little, and cut nobody at night."""
+    policy = CreditPolicy(
+        warnings_micros=(WARNING_BALANCE_MICROS,),
+        emergency=EmergencyCredit(
+            limit_micros=EMERGENCY_MICROS, offered_below_micros=WARNING_BALANCE_MICROS, taken="automatic"
+        ),
+        friendly=FriendlyTimes(hours=(friendly_hours(now),)),
+    )
+    set_credit_policy(ledger, site=SITE, policy=policy, effective_from=since, operator="demo", now=now)
 
 
 def pay_in(ledger: Ledger, *, account: str, amount_micros: int, key: str) -> None:

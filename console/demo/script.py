@@ -1,9 +1,9 @@
 """The demo's script: tells what changes from one look to the next, and plays the consumer who tops up."""
 
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
-from console.demo.estate import CURRENCY, Room
+from console.demo.estate import CURRENCY, EMERGENCY_MICROS, Room, friendly_hours
 from console.demo.observer import Sight
 from console.demo.screen import Story
 from ledger.values.money import MICROS_PER_UNIT, decimal_from_micros
@@ -57,13 +57,23 @@ class Script:
         money = f"{balance.balance:.4f} {CURRENCY}"
         if relay.warned and not before.warned:
             yield f"{room.supply}: low balance, {money}: the consumer is warned"
+        was = self._balances.get(room.account)
+        if was is not None and was.balance > 0 >= balance.balance and "credit" not in relay.locks:
+            lent = f"{decimal_from_micros(EMERGENCY_MICROS):.2f} {CURRENCY}"
+            yield f"{room.supply}: the credit is used up; emergency credit of {lent} keeps the lights on"
         if "credit" in relay.locks and "credit" not in before.locks:
-            yield f"{room.supply}: nothing left ({money}): order {relay.order_sequence} opens the relay"
+            yield (
+                f"{room.supply}: nothing left ({money}), emergency credit counted: order {relay.order_sequence} opens"
+                f" the relay, outside the hours when nobody is cut ({_friendly()})"
+            )
         if relay.disconnections > before.disconnections:
             yield f"{room.supply}: off, confirmed by reading the relay back"
         if balance.top_ups > (self._balances.get(room.account) or balance).top_ups:
             paid = f"{decimal_from_micros(TOP_UP_MICROS):.2f} {CURRENCY}"
-            yield f"{room.supply}: {paid} paid in at the kiosk, the balance is {money}"
+            yield (
+                f'{room.supply}: {paid} paid in at the kiosk ("appliances are off, switch on"): what was lent is'
+                f" paid back first, the balance is {money}"
+            )
         if relay.reconnections > before.reconnections:
             yield f"{room.supply}: on again, confirmed by reading the relay back"
 
@@ -74,3 +84,8 @@ class Script:
         if now - since >= DARK_FOR:
             self._paid.add(room.supply)
             self._pay_in(room.account, TOP_UP_MICROS, f"demo-top-up/{room.account}")
+
+
+def _friendly() -> str:
+    hours = friendly_hours(datetime.now(UTC))
+    return f"{hours.begin_minute // 60:02}:00 to {hours.end_minute // 60:02}:00 UTC"
