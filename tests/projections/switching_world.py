@@ -115,7 +115,7 @@ class Household:
             case WarningCleared():
                 self.low_since = None
             case UsageDebited():
-                self.read_at = fact.ended_at
+                self.read_at = max(fact.ended_at, self.read_at or fact.ended_at)
             case _:
                 self._switch(fact)
 
@@ -177,8 +177,12 @@ class World:
 
     def use(self, flat: str, amount: int, *, ended: datetime, over: timedelta) -> None:
         debit = usage_debited(supply=flat, account=account_of(flat), amount_micros=amount, at=ended)
-        state = msgspec.structs.replace(debit.state, billed_to=ended)
+        state = msgspec.structs.replace(debit.state, billed_to=self._billed_to(flat, ended))
         self.tell(msgspec.structs.replace(debit, started_at=ended - over, state=state, recorded_at=self.now))
+
+    def _billed_to(self, flat: str, ended: datetime) -> datetime:
+        """What comes late is billed, but what is billed never goes back behind it."""
+        return max(ended, self.households[flat].read_at or ended)
 
     def correct(self, flat: str, amount: int) -> None:
         read_at = self.households[flat].read_at
