@@ -1,0 +1,78 @@
+"""What credit policy and protection mean for the relay: who is cut, and who is not."""
+
+from datetime import timedelta
+
+from ledger.domain.credit.facts import EmergencyCreditTaken
+from ledger.domain.credit.policy import CreditPolicy, CreditPolicySet, EmergencyCredit, FriendlyHours, FriendlyTimes
+from ledger.domain.protection import ProtectionLifted, SupplyProtected
+from tests.projections.builders import SITE, START, Story, usage_debited
+from tests.projections.conftest import Project
+from tests.projections.estate import Estate
+
+
+def policy_set(policy: CreditPolicy) -> CreditPolicySet:
+    return CreditPolicySet(site=SITE, effective_from=START, policy=policy, operator="li", recorded_at=START)
+
+
+def is_cut(estate: Estate, project: Project, supply: str = "flat-1") -> bool:
+    project()
+    estate.decide()
+    return estate.relay(supply).desired == "open"
+
+
+def test_a_protected_supply_stays_on_with_nothing_left_until_two_people_lift_it(
+    story: Story, estate: Estate, project: Project
+) -> None:
+    story.used_up("flat-1", "anna")
+    protected = SupplyProtected(
+        supply="flat-1",
+        category="life-support",
+        evidence="doc-1",
+        review_on=START.date() + timedelta(days=30),
+        operator="li",
+        recorded_at=START,
+    )
+    story.tell(protected)
+    assert not is_cut(estate, project)
+    story.tell(
+        ProtectionLifted(supply="flat-1", operator="li", approved_by="wang", reason="moved-out", recorded_at=START)
+    )
+    assert is_cut(estate, project)
+
+
+def test_emergency_credit_that_was_taken_keeps_a_supply_on_until_it_is_used(
+    story: Story, estate: Estate, project: Project
+) -> None:
+    story.used_up("flat-1", "anna", left_micros=1_000_000)
+    story.tell(policy_set(CreditPolicy(emergency=EmergencyCredit(limit_micros=10, offered_below_micros=5_000_000))))
+    taken = EmergencyCreditTaken(
+        account="anna",
+        limit_micros=10_000_000,
+        balance_micros=1_000_000,
+        channel="kiosk",
+        reason="asked-for",
+        operator="kiosk-1",
+        key_hash="",
+        recorded_at=START,
+    )
+    story.tell(taken)
+    story.tell(usage_debited(supply="flat-1", account="anna", amount_micros=10_999_999))
+    assert not is_cut(estate, project)
+    story.tell(usage_debited(supply="flat-1", account="anna", amount_micros=1))
+    assert is_cut(estate, project)
+
+
+def test_nobody_is_cut_in_friendly_hours_and_at_their_end_they_are(
+    story: Story, estate: Estate, project: Project
+) -> None:
+    minute = START.hour * 60 + START.minute
+    hours = FriendlyHours(
+        ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"),
+        minute % 1_440,
+        (minute + 180) % 1_440,
+    )
+    story.used_up("flat-1", "anna")
+    story.tell(policy_set(CreditPolicy(friendly=FriendlyTimes(hours=(hours,)))))
+    assert not is_cut(estate, project)
+    estate.later(START + timedelta(hours=3) - estate.now)
+    assert is_cut(estate, project)
