@@ -13,6 +13,7 @@ class Role:
     signs_orders: bool = False
     verifies_orders: bool = False
     signs_seals: bool = False
+    tells_people: bool = False
     serves_health: bool = True
 
 
@@ -22,9 +23,10 @@ CONTROL = Role(name="control", database_role="wattledger_control", signs_orders=
 SEAL = Role(name="seal", database_role="wattledger_sealer", signs_seals=True)
 CALENDAR = Role(name="calendar", database_role="wattledger_calendar", uses_kafka=True)
 SERVE = Role(name="serve", database_role="wattledger_api")
+NOTIFY = Role(name="notify", database_role="wattledger_notifier", tells_people=True, serves_health=False)
 SIMULATE = Role(name="simulate", serves_health=False)
 COLLECT = Role(name="collect", uses_kafka=True, verifies_orders=True)
 
-SERVER_ROLES = (PRICE, PROJECT, CONTROL, CALENDAR, SEAL, SERVE)
+SERVER_ROLES = (PRICE, PROJECT, CONTROL, CALENDAR, SEAL, SERVE, NOTIFY)
 EDGE_ROLES = (SIMULATE, COLLECT)
 ROLES = {role.name: role for role in (*SERVER_ROLES, *EDGE_ROLES)}

@@ -34,6 +34,8 @@ class StackSettings:
     witness: str | None = field(default=None, repr=False)
     is_idempotent: bool = False
     inherited: Mapping[str, str] = field(default_factory=dict, repr=False)
+    # How people are reached, for `notify` alone: the addresses of its channels hold secrets.
+    notify: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> "StackSettings":
@@ -56,16 +58,22 @@ class StackSettings:
             # The embedded broker does not know idempotent producers; Apache Kafka does.
             is_idempotent=environment.flag("WATTLEDGER_KAFKA_IDEMPOTENCE", default=bootstrap is not None),
             inherited=inheritable(environ),
+            notify={name: value for name, value in environ.items() if name.startswith(_NOTIFY)},
         )
         environment.check()
         return settings
+
+
+_NOTIFY = "WATTLEDGER_NOTIFY_"
 
 
 def inheritable(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the environment less every secret and every setting that the stack gives each child itself."""
     own = ("_PASSWORD", "_KEY", "_DATABASE_URL", "_METRICS_PORT", "_WITNESS")
     return {
-        name: value for name, value in environ.items() if not (name.startswith("WATTLEDGER_") and name.endswith(own))
+        name: value
+        for name, value in environ.items()
+        if not (name.startswith("WATTLEDGER_") and name.endswith(own)) and not name.startswith(_NOTIFY)
     }
 
 

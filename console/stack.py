@@ -117,6 +117,8 @@ class Stack:
             environment["WATTLEDGER_SIGNING_KEY"] = self._signing_key
         if role.signs_seals:
             environment["WATTLEDGER_SEALING_KEY"] = self._sealing_key
+        if role.tells_people:
+            environment |= self.settings.notify
         if role.verifies_orders:
             environment["WATTLEDGER_ORDER_PUBLIC_KEY"] = self.public_key_hex
         return environment

@@ -20,7 +20,7 @@ from tests.console.compose import REPOSITORY, command_of, environment_of, resolv
 from tests.services.broker import KafkaBroker, is_apache
 
 PREPARING = ("migrate", "topics")
-ROLES = ("price", "project", "control", "calendar", "seal", "serve", "simulate", "collect")
+ROLES = ("price", "project", "control", "calendar", "seal", "serve", "notify", "simulate", "collect")
 
 
 class Deployment:

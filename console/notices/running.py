@@ -1,0 +1,89 @@
+"""`wattledger notify`: the teller as a process, one active at a time, woken by the ledger's news."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from console.notices.senders import Senders
+from console.notices.telling import LOCK, Teller
+from ledger.store.gate import CHANNEL
+from ledger.values.environment import Environment
+from ledger.values.errors import InvalidValue
+from projections.process import Work, keep_working, stop_on_signals
+
+
+@dataclass(frozen=True, slots=True)
+class QuietHours:
+    """From one local time to another, over midnight where the second is earlier; never where both are the same."""
+
+    begins: time
+    ends: time
+    zone: str
+
+    def until(self, instant: datetime) -> datetime | None:
+        """Return when the quiet hours that an instant lies in end; None where it lies in none."""
+        local = instant.astimezone(ZoneInfo(self.zone))
+        now = local.time()
+        over_midnight = self.ends < self.begins
+        is_quiet = now >= self.begins or now < self.ends if over_midnight else self.begins <= now < self.ends
+        if not is_quiet:
+            return None
+        day = local.date() + timedelta(days=1 if over_midnight and now >= self.begins else 0)
+        return datetime.combine(day, self.ends, tzinfo=ZoneInfo(self.zone)).astimezone(instant.tzinfo)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotifySettings:
+    """All settings of `notify`."""
+
+    database_url: str = field(repr=False)
+    quiet: QuietHours
+    per_day: int
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> "NotifySettings":
+        """Read the settings; raises InvalidValue for what is wrong."""
+        environment = Environment(environ)
+        url = environment.text(
+            "WATTLEDGER_DATABASE_URL", help_="postgresql://wattledger_notifier:password@host/database"
+        )
+        hours = environment.text("WATTLEDGER_QUIET_HOURS", default="22:00-07:00")
+        zone = environment.text("WATTLEDGER_QUIET_ZONE", default="UTC")
+        per_day = environment.integer("WATTLEDGER_NOTICES_PER_DAY", default=20, minimum=1, maximum=10_000)
+        environment.check()
+        return cls(database_url=url, quiet=_quiet(hours, zone), per_day=per_day)
+
+
+def _quiet(hours: str, zone: str) -> QuietHours:
+    begins, _, ends = hours.partition("-")
+    try:
+        ZoneInfo(zone)
+        return QuietHours(time.fromisoformat(begins), time.fromisoformat(ends), zone)
+    except (ValueError, ZoneInfoNotFoundError):
+        raise InvalidValue(
+            f"WATTLEDGER_QUIET_HOURS={hours!r} in WATTLEDGER_QUIET_ZONE={zone!r} are none; write 22:00-07:00 and"
+            " a zone such as Asia/Shanghai"
+        ) from None
+
+
+def main(environ: Mapping[str, str]) -> int:
+    """Tell people until SIGTERM or SIGINT; raises InvalidValue for wrong settings."""
+    settings = NotifySettings.from_environment(environ)
+    teller = Teller(
+        senders=Senders.from_environment(environ), quiet_until=settings.quiet.until, per_day=settings.per_day
+    )
+    work = Work(
+        name="notify",
+        lock=LOCK,
+        channel=CHANNEL,
+        idle_s=2.0,
+        begin=teller.begin,
+        turn=teller.turn,
+        elected=lambda _: None,
+        # Sending may take a while; meanwhile the connection is idle.
+        silence_s=120,
+    )
+    with stop_on_signals() as stop:
+        keep_working(work, url=settings.database_url, stop=stop)
+    return 0
