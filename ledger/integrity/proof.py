@@ -40,15 +40,24 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.json.decode(base64.b64decode(self.state))
 
 
+class _Holder(msgspec.Struct, frozen=True):
+    """A paper that holds a proof among other things; a proof itself holds none."""
+
+    proof: Proof | msgspec.UnsetType | None = msgspec.UNSET
+
+
 def proof_text(proof: Proof) -> str:
     """Return a proof as the text of a file."""
     return msgspec.json.format(msgspec.json.encode(proof), indent=2).decode() + "\n"
 
 
 def proof_from_text(text: str) -> Proof:
-    """Read a proof; raises InvalidValue for anything else."""
+    """Read a proof, or the one that a statement or receipt holds; raises InvalidValue for anything else."""
     try:
-        proof = msgspec.json.decode(text, type=Proof)
+        holder = msgspec.json.decode(text, type=_Holder)
+        if holder.proof is None:
+            raise InvalidValue("the file holds no proof: its event was not sealed yet; make it again")
+        proof = msgspec.json.decode(text, type=Proof) if holder.proof is msgspec.UNSET else holder.proof
     except (msgspec.DecodeError, UnicodeError) as error:
         raise InvalidValue(f"this is no proof that `wattledger audit prove` wrote: {error}") from None
     if proof.format != _FORMAT:

@@ -8,7 +8,9 @@ from psycopg.rows import tuple_row
 
 from ledger.values.errors import InvalidValue
 
-KINDS = ("name", "phone", "email", "address", "ip", "note")
+KINDS = ("name", "phone", "email", "address", "ip", "note", "locale", "channels", "webhook")
+LOCALES = ("en", "zh")
+CHANNELS = ("email", "sms", "webhook")
 _LONGEST = 1_000
 
 
@@ -20,6 +22,11 @@ class Person:
     details: dict[str, str]
     references: dict[str, str]
 
+    @property
+    def language(self) -> str:
+        """The language that they read: `en` or `zh`."""
+        return self.details.get("locale", LOCALES[0])
+
 
 def keep_details(connection: Connection[Any], *, account: str, details: dict[str, str]) -> None:
     """Keep these details of an account; an empty one is erased. Raises InvalidValue for a kind that there is not."""
@@ -28,6 +35,10 @@ def keep_details(connection: Connection[Any], *, account: str, details: dict[str
             raise InvalidValue(f"{kind!r} is no kind of detail; there are {', '.join(KINDS)}")
         if len(detail) > _LONGEST or not detail.isprintable():
             raise InvalidValue(f"the {kind} is not up to {_LONGEST} printable characters; give it in one line")
+        if kind == "locale" and detail not in ("", *LOCALES):
+            raise InvalidValue(f"locale {detail!r} is not known; use {' or '.join(LOCALES)}")
+        if kind == "channels" and not set(filter(None, detail.split(","))) <= set(CHANNELS):
+            raise InvalidValue(f"channels {detail!r} are not all known; give some of {','.join(CHANNELS)}")
     with connection.transaction():
         for kind, detail in details.items():
             if detail:

@@ -17,13 +17,18 @@ def register(group: typer.Typer) -> None:
     group.command("erase-personal-data", rich_help_panel=_PANEL)(erase)
 
 
-def set_contact(
+def set_contact(  # noqa: PLR0913, PLR0917 - an option each
     account: Account,
     name: Annotated[str | None, typer.Option(help="Whose account it is.")] = None,
     phone: Annotated[str | None, typer.Option(help="A telephone number.")] = None,
     email: Annotated[str | None, typer.Option(help="An e-mail address.")] = None,
     address: Annotated[str | None, typer.Option(help="Where they are.")] = None,
     note: Annotated[str | None, typer.Option(help="What else there is to know.")] = None,
+    locale: Annotated[str | None, typer.Option(help="The language of messages and papers: en or zh.")] = None,
+    channels: Annotated[
+        str | None, typer.Option(help="How they want to be told: email,sms,webhook; all that are known if empty.")
+    ] = None,
+    webhook: Annotated[str | None, typer.Option(help="An apprise URL of theirs: a chat or a webhook.")] = None,
 ) -> None:
     """Keep who is behind an account: beside the ledger, never in it. An empty value ('') erases that detail.
 
@@ -35,9 +40,12 @@ def set_contact(
     from ledger.usecases.accounts import account_of
 
     given = {"name": name, "phone": phone, "email": email, "address": address, "note": note}
+    given |= {"locale": locale, "channels": channels, "webhook": webhook}
     details = {kind: detail for kind, detail in given.items() if detail is not None}
     if not details:
-        raise ConsoleError("nothing to keep; give --name, --phone, --email, --address or --note")
+        raise ConsoleError(
+            "nothing to keep; give --name, --phone, --email, --address, --locale, --channels, --webhook or --note"
+        )
     with opened_ledger(os.environ) as ledger:
         account_of(ledger, account)
     with people_connection(os.environ) as connection:

@@ -39,7 +39,12 @@ def prove_event(
 
 
 def check_proof_file(
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="What `audit prove` wrote.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            exists=True, dir_okay=False, help="What `audit prove` wrote, or a statement's or receipt's JSON."
+        ),
+    ],
     public_key: Annotated[
         Path,
         typer.Option(exists=True, dir_okay=False, help="A file with the sealer's public keys in hex, a line each."),
