@@ -23,7 +23,7 @@ CONTROL = Role(name="control", database_role="wattledger_control", signs_orders=
 SEAL = Role(name="seal", database_role="wattledger_sealer", signs_seals=True)
 CALENDAR = Role(name="calendar", database_role="wattledger_calendar", uses_kafka=True)
 SERVE = Role(name="serve", database_role="wattledger_api")
-NOTIFY = Role(name="notify", database_role="wattledger_notifier", tells_people=True, serves_health=False)
+NOTIFY = Role(name="notify", database_role="wattledger_notifier", tells_people=True)
 SIMULATE = Role(name="simulate", serves_health=False)
 COLLECT = Role(name="collect", uses_kafka=True, verifies_orders=True)
 

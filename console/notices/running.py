@@ -1,15 +1,18 @@
 """`wattledger notify`: the teller as a process, one active at a time, woken by the ledger's news."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from console.notices.senders import Senders
 from console.notices.telling import LOCK, Teller
 from ledger.store.gate import CHANNEL
 from ledger.values.environment import Environment
 from ledger.values.errors import InvalidValue
+from projections.metrics import served
 from projections.process import Work, keep_working, stop_on_signals
 
 
@@ -40,6 +43,8 @@ class NotifySettings:
     database_url: str = field(repr=False)
     quiet: QuietHours
     per_day: int
+    metrics_host: str
+    metrics_port: int
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> "NotifySettings":
@@ -51,8 +56,10 @@ class NotifySettings:
         hours = environment.text("WATTLEDGER_QUIET_HOURS", default="22:00-07:00")
         zone = environment.text("WATTLEDGER_QUIET_ZONE", default="UTC")
         per_day = environment.integer("WATTLEDGER_NOTICES_PER_DAY", default=20, minimum=1, maximum=10_000)
+        host = environment.text("WATTLEDGER_METRICS_HOST", default="127.0.0.1")
+        port = environment.integer("WATTLEDGER_METRICS_PORT", default=0, minimum=0, maximum=65_535)
         environment.check()
-        return cls(database_url=url, quiet=_quiet(hours, zone), per_day=per_day)
+        return cls(database_url=url, quiet=_quiet(hours, zone), per_day=per_day, metrics_host=host, metrics_port=port)
 
 
 def _quiet(hours: str, zone: str) -> QuietHours:
@@ -84,6 +91,14 @@ def main(environ: Mapping[str, str]) -> int:
         # Sending may take a while; meanwhile the connection is idle.
         silence_s=120,
     )
-    with stop_on_signals() as stop:
+    registry = CollectorRegistry()
+    active = Gauge("wattledger_notify_is_active", "1 while this one is the active one", registry=registry)
+    outcomes = Counter("wattledger_notices", "Attempts to tell somebody, by outcome", ["outcome"], registry=registry)
+    teller.count = lambda outcome: outcomes.labels(outcome=outcome).inc()
+    work = replace(work, elected=lambda is_active: active.set(int(is_active)))
+    with (
+        stop_on_signals() as stop,
+        served(registry, host=settings.metrics_host, port=settings.metrics_port, process=work.name),
+    ):
         keep_working(work, url=settings.database_url, stop=stop)
     return 0

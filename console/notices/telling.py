@@ -67,6 +67,7 @@ class Teller:
     senders: Senders
     quiet_until: Callable[[datetime], datetime | None]
     per_day: int = 20
+    count: Callable[[str], None] = lambda _: None
 
     def begin(self, connection: Connection[Any]) -> None:
         """Begin at the ledger's head the first time; find again what was being sent."""
@@ -116,6 +117,7 @@ class Teller:
             return False
         key, attempts = row[:4], row[4] + 1
         if self._is_too_much(connection, row[1], row[2], now):
+            self.count("limited")
             _mark(connection, key, "limited", row[4], now, f"more than {self.per_day} a day")
             return True
         with connection.transaction():
@@ -125,6 +127,7 @@ class Teller:
                 (attempts, *key),
             )
         detail = self._send(connection, *key)
+        self.count("failed" if detail else "sent")
         if not detail:
             _mark(connection, key, "sent", attempts, now, "")
         elif attempts >= _ATTEMPTS:
