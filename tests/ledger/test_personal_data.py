@@ -25,10 +25,10 @@ CODES = {
     "before", "concentrator", "former", "landlord", "multiplier", "successor",
     "currency", "dispute", "from_account", "meter", "month", "operator", "period", "profile", "proposal",
     "proposed_by", "reason", "receipt", "room", "serial", "site", "source", "supply", "tariff", "time_of_use",
-    "to_account", "zone", "failed",
+    "to_account", "zone", "failed", "payer", "evidence",
 }  # fmt: skip
 HASHES = {"key_hash", "reference_hash", "signature"}
-MADE_BY_SOFTWARE = {"code", "detail", "kind", "quality", "raw", "replaced_quality", "why"}
+MADE_BY_SOFTWARE = {"code", "detail", "kind", "quality", "raw", "replaced_quality", "week", "why"}
 # What people write on purpose for auditors to read, about prices and not about persons.
 ABOUT_PRICES = {"note", "text"}
 
