@@ -332,6 +332,9 @@ class World:
         if before > line >= household.usable:
             household.crossed_by = _kind_of(fact)
             household.crossed_at = self.now
+        elif household.usable > line:
+            # Above the line again: what crossed it before has nothing to do with what may cross it next.
+            household.crossed_by = ""
 
     def _is_night(self, instant: datetime) -> bool:
         return self.is_friendly_at_night and not 6 <= instant.hour < 22
