@@ -131,7 +131,7 @@ def _check_deciders(ledger: Ledger, tariff: str, deciders: Deciders, now: dateti
     """
     if not deciders.approved_by and four_eyes(ledger, now=now).tariffs and has_billed_anything(ledger):
         raise NeedsApproval(
-            f"this ledger bills people already, so publishing tariff {tariff!r} takes two; another has to approve it"
+            f"publishing tariff {tariff!r} takes two people, for this ledger bills already; another has to approve it"
         )
 
 
