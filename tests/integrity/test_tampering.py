@@ -46,7 +46,7 @@ def sealed_template(
 def attacked(sealed_template: tuple[Database, Path], tmp_path: Path) -> Iterator[Database]:
     template, witness = sealed_template
     shutil.copy(witness, tmp_path / "seals.jsonl")
-    yield from _fresh_database(template.server, template=template.name, strategy="FILE_COPY")
+    yield from _fresh_database(template.server, template=template.name)
 
 
 @pytest.fixture
