@@ -1,10 +1,11 @@
 """What brought an account to the line at which it is cut: plain usage, or something that grants grace.
 
 The account's events are gone through from the newest back, each taken off the balance, until what is left is above
-the line: the last one taken off crossed it.
+the line: the last one taken off crossed it. Where the line itself moved on the way, by another policy, it is put back
+to where it was; who was above it there was brought under it by the policy.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -23,6 +24,7 @@ from ledger.domain.tariff import TariffHistory
 from ledger.store.mapper import fact_of
 from ledger.values.identity import tariff_stream
 from projections.balances import prepayment_of
+from projections.line import LineStep
 from projections.situation import LONG_AGO, Crossing
 
 _FEW, _MANY = 20, 2_000
@@ -57,24 +59,51 @@ def entry_of(position: int, account: str, fact: Fact) -> Entry | None:
 
 
 def crossing_of(
-    entries: Iterable[Entry],
+    entries: Sequence[Entry],
+    steps: Sequence[LineStep],
     *,
     usable_micros: int,
-    threshold_micros: int,
+    line_micros: int,
     rules: SwitchingRules,
     tariff_of: TariffOf,
     is_whole: bool,
 ) -> Crossing | None:
-    """Return what crossed the line, of an account's entries from the newest back.
+    """Return what crossed the line, of an account's entries and of the steps of its line, both from the newest back.
 
-    `is_whole` says that what there is to know of is among them; else None means that more are needed.
+    By the line as it was at each time; where that grants no grace, by the line as it is. `is_whole` says that what
+    there is to know of is among them; else None means that more are needed.
     """
-    left_micros = usable_micros
-    for entry in entries:
-        left_micros -= entry.change_micros
-        if left_micros > threshold_micros:
-            return Crossing(entry.position, grace_cause(entry.fact, rules=rules, tariff_of=tariff_of))
-    return LONG_AGO if is_whole else None
+    looking = _LookingBack(entries, usable_micros, line_micros, rules, tariff_of, is_whole)
+    crossing = looking.crossing(steps)
+    if crossing is None or crossing.grace is not None or not steps:
+        return crossing
+    by_now = looking.crossing(())
+    return crossing if by_now is not None and by_now.grace is None else by_now
+
+
+@dataclass(frozen=True, slots=True)
+class _LookingBack:
+    """An account's entries, what is left behind the newest of them, and the line there."""
+
+    entries: Sequence[Entry]
+    usable_micros: int
+    line_micros: int
+    rules: SwitchingRules
+    tariff_of: TariffOf
+    is_whole: bool
+
+    def crossing(self, steps: Sequence[LineStep]) -> Crossing | None:
+        left_micros, line_micros, passed = self.usable_micros, self.line_micros, 0
+        for entry in self.entries:
+            while passed < len(steps) and steps[passed].is_after(entry.position, entry.fact):
+                line_micros = steps[passed].before_micros
+                if left_micros > line_micros:
+                    return Crossing(steps[passed].position, "policy-change")
+                passed += 1
+            left_micros -= entry.change_micros
+            if left_micros > line_micros:
+                return Crossing(entry.position, grace_cause(entry.fact, rules=self.rules, tariff_of=self.tariff_of))
+        return LONG_AGO if self.is_whole else None
 
 
 def grace_cause(fact: Fact, *, rules: SwitchingRules, tariff_of: TariffOf) -> GraceCause | None:

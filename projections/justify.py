@@ -164,7 +164,7 @@ def picture_of(past: Past, codes: Sequence[str], *, now: datetime) -> Picture:
         position=past.position,
         begin=0,
         supplies=supplies,
-        sites={site: [event.fact for event in past.stream(site_stream(site))] for site in sites},
+        sites={site: list(past.stream(site_stream(site))) for site in sites},
         balances={account: sum(entry.change_micros for entry in rows) for account, rows in entries.items()},
         relays={code: _switching(past, code) for code in codes},
         conditions=conditions,

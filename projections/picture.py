@@ -28,6 +28,7 @@ from projections.balances import prepayment_of
 from projections.conditions import CLEAR, Condition, accounts_of, changed, conditions
 from projections.crossing import Entry, TariffOf, crossing_of, entries_upto, tariffs_read
 from projections.errors import ProjectionsError
+from projections.line import LineStep, line_steps
 from projections.project import tracked
 from projections.relay import RELAY_FACTS, switchings
 from projections.situation import LONG_AGO, Crossing, Situation
@@ -55,7 +56,7 @@ class Picture:
     position: int
     begin: int
     supplies: dict[str, Supply]
-    sites: dict[str, list[Fact]]
+    sites: dict[str, list[Logged]]
     balances: dict[str, int]
     relays: dict[str, Switching]
     conditions: dict[str, Condition]
@@ -87,7 +88,7 @@ class Picture:
             if event.position > self.relays_at and isinstance(event.fact, RELAY_FACTS):
                 self._switch(event.fact.supply, event.fact)
             if event.position > self.streams_at:
-                self._change(event.fact)
+                self._change(event)
             self.position = max(self.position, event.position)
 
     def situations(self, *, now: datetime) -> Iterator[Situation]:
@@ -101,21 +102,19 @@ class Picture:
         """Return a supply's situation, None where it is left alone."""
         supply = self.supplies[code]
         occupancy = supply.occupancy_at(now)
-        facts = self.sites.get(supply.site, [])
+        told = self.sites.get(supply.site, [])
+        facts = [event.fact for event in told]
         history = [fact for fact in facts if isinstance(fact, SiteSettingsChanged)]
         settings = in_force(history, now)
         # An account that has only just moved in is not in the picture yet: next time.
         if supply.meter is None or settings is None or occupancy is None or occupancy.account not in self.balances:
             return None
         terms = supply.terms_at(now)
-        policy = policy_at(
-            [fact for fact in facts if isinstance(fact, CreditPolicySet)],
-            history,
-            now,
-            account=occupancy.account,
-            account_class="" if terms is None else terms.account_class,
-        )
-        standing = credit_standing(policy, self._figures(occupancy.account), now)
+        whose = {"account": occupancy.account, "account_class": "" if terms is None else terms.account_class}
+        policy = policy_at([fact for fact in facts if isinstance(fact, CreditPolicySet)], history, now, **whose)
+        figures = self._figures(occupancy.account)
+        standing = credit_standing(policy, figures, now)
+        steps = line_steps(told, figures, now, **whose) if standing.is_out else ()
         rules = rules_at(facts, now)
         return Situation(
             supply=code,
@@ -133,7 +132,7 @@ class Picture:
             cuts=self.cuts.get(supply.site, Cuts(supply.site)),
             reading_at=self.readings.get(code),
             silent_since=self._silent_since(supply.concentrator, rules, now),
-            crossing=self._crossing(supply.site, occupancy.account, standing, rules),
+            crossing=self._crossing(supply.site, occupancy.account, standing, rules, steps),
             is_barred=code in self.barred,
             is_protected=supply.protection is not None,
             lacks_commissioning=settings.requires_commissioning and not supply.is_commissioned,
@@ -152,7 +151,9 @@ class Picture:
             return None
         return heard
 
-    def _crossing(self, site: str, account: str, standing: CreditStanding, rules: SwitchingRules) -> Crossing | None:
+    def _crossing(
+        self, site: str, account: str, standing: CreditStanding, rules: SwitchingRules, steps: Sequence[LineStep]
+    ) -> Crossing | None:
         if not standing.is_out:
             return LONG_AGO
         if site not in self.site_sizes:
@@ -161,8 +162,9 @@ class Picture:
         earlier, is_whole = self.earlier.get(account, ([], False))
         return crossing_of(
             [*reversed(self.entries.get(account, [])), *earlier],
+            steps,
             usable_micros=standing.usable_micros,
-            threshold_micros=standing.threshold_micros,
+            line_micros=standing.threshold_micros,
             rules=rules,
             tariff_of=self.tariff_of,
             is_whole=is_whole,
@@ -199,7 +201,8 @@ class Picture:
         if isinstance(fact, LockSet) and fact.cause == "credit":
             self.recent_cuts.append((fact.site, fact.recorded_at))
 
-    def _change(self, fact: Fact) -> None:
+    def _change(self, event: Logged) -> None:
+        fact = event.fact
         code: str = getattr(fact, "supply", "")
         site: str = getattr(fact, "site", "")
         if fact.topic.startswith("supply.") and code in self.supplies:
@@ -207,7 +210,7 @@ class Picture:
         elif fact.topic.startswith("meter.") and code in self.supplies:
             self.read(code, fact)
         elif fact.topic.startswith("site.") and site in self.sites:
-            self.sites[site].append(fact)
+            self.sites[site].append(event)
         elif isinstance(fact, CUTS_FACTS) and site in self.sites:
             self.cuts[site] = cuts_domain.evolve(self.cuts.get(site, Cuts(site)), fact)
 
@@ -315,7 +318,8 @@ def _heard(connection: Connection[Any], concentrators: set[str]) -> dict[str, da
 
 def _count_cuts(connection: Connection[Any], picture: Picture, sites: set[str], *, now: datetime) -> None:
     """Take in how many metered supplies the sites have, and who was cut within the longest window."""
-    since = now - max(rules_at(picture.sites[site], now).window for site in sites)
+    told = {site: [event.fact for event in picture.sites[site]] for site in sites}
+    since = now - max(rules_at(told[site], now).window for site in sites)
     with connection.cursor(row_factory=tuple_row) as cursor:
         cursor.execute(
             "SELECT s.site, count(*), array_agg((r.memory ->> 'cut_at')::timestamptz)"
@@ -337,20 +341,24 @@ def _cuts(connection: Connection[Any], sites: set[str]) -> dict[str, Cuts]:
     return cuts
 
 
-def _of_sites(connection: Connection[Any], sites: set[str]) -> dict[str, list[Fact]]:
-    found: dict[str, list[Fact]] = {site: [] for site in sites}
+def _of_sites(connection: Connection[Any], sites: set[str]) -> dict[str, list[Logged]]:
+    found: dict[str, list[Logged]] = {site: [] for site in sites}
     streams = {site_stream(site): site for site in sites}
-    for stream, fact in _facts(connection, list(streams)):
-        found[streams[stream]].append(fact)
+    for event in _events(connection, list(streams)):
+        found[streams[event.stream]].append(event)
     return found
 
 
 def _facts(connection: Connection[Any], streams: Sequence[UUID]) -> Iterator[tuple[UUID, Fact]]:
+    yield from ((event.stream, event.fact) for event in _events(connection, streams))
+
+
+def _events(connection: Connection[Any], streams: Sequence[UUID]) -> Iterator[Logged]:
     with connection.cursor(row_factory=tuple_row) as cursor:
         cursor.execute(
-            "SELECT originator_id, topic, state FROM ledger.events WHERE originator_id = ANY(%s)"
-            " ORDER BY originator_id, originator_version",
+            "SELECT notification_id, originator_id, originator_version, topic, state FROM ledger.events"
+            " WHERE originator_id = ANY(%s) ORDER BY originator_id, originator_version",
             (list(streams),),
         )
-        for stream, topic, state in cursor:
-            yield stream, fact_of(topic, bytes(state))
+        for position, stream, version, topic, state in cursor:
+            yield Logged(position, stream, version, fact_of(topic, bytes(state)))

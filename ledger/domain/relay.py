@@ -18,7 +18,7 @@ from ledger.wire import Instant, RelayAction, RelayOutcome
 LockCause = Literal["credit", "over-power", "safety", "maintenance", "tamper", "vacancy", "operator", "timetable"]
 # The causes that people set and clear; `control` sets and clears the others by what the ledger says.
 SET_BY_PEOPLE: tuple[LockCause, ...] = ("over-power", "safety", "maintenance", "tamper", "vacancy", "operator")
-GraceCause = Literal["catch-up", "correction", "tariff-change"]
+GraceCause = Literal["catch-up", "correction", "tariff-change", "policy-change"]
 Readback = Literal["open", "closed", "unknown"]
 
 # A newest order that the edge calls superseded means that the edge knows more than this ledger: no machine should

@@ -276,6 +276,10 @@ class World:
         self.tell(
             CreditPolicySet(site=SITE, effective_from=self.now, policy=policy, operator="ana", recorded_at=self.now)
         )
+        for household in self.households.values():
+            # A line that is raised over somebody's head is none of their usage.
+            if cut_at - household.emergency >= household.usable > self.cut_at - household.emergency:
+                household.crossed_by, household.crossed_at = "something else", self.now
         self.cut_at, self.is_friendly_at_night = cut_at, nights
 
     def set_mode(self, mode: str) -> None:

@@ -7,7 +7,7 @@ from hypothesis import event, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from tests.projections.switching_world import FLATS, World
+from tests.projections.switching_world import FLATS, RULES, World
 
 flats = st.sampled_from(FLATS)
 amounts = st.sampled_from([1, 900_000, 3_000_000, 9_000_000, 12_000_000])
@@ -108,3 +108,29 @@ def test_the_model_sees_orders_of_both_kinds() -> None:
     assert [order.action for order in world.on_the_way] == ["close"]
     world.deliver(0)
     assert not world.relays_open["flat-1"]
+
+
+def test_a_correction_keeps_its_grace_where_the_line_is_raised_over_what_was_used_before_it() -> None:
+    world = World()
+    world.use("flat-3", 9_000_000, ended=world.now, over=timedelta(minutes=4))
+    world.control()
+    world.now += timedelta(minutes=31)
+    world.control()
+    world.correct("flat-3", 3_000_000)
+    world.set_policy(cut_at=1_000_000, nights=False)
+    world.control()
+    assert world.on_the_way == []
+
+
+def test_a_line_raised_over_a_household_gives_it_time_once() -> None:
+    world = World()
+    world.use("flat-3", 9_500_000, ended=world.now, over=timedelta(minutes=4))
+    world.control()
+    world.now += timedelta(minutes=31)
+    world.set_policy(cut_at=1_000_000, nights=False)
+    world.control()
+    assert world.on_the_way == []
+    world.now += timedelta(seconds=RULES.grace_s)
+    world.use("flat-3", 1, ended=world.now, over=timedelta(minutes=4))
+    world.control()
+    assert [order.action for order in world.on_the_way] == ["open"]

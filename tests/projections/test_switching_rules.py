@@ -7,6 +7,7 @@ import msgspec
 import pytest
 from psycopg import Connection
 
+from ledger.domain.credit.policy import CreditPolicy, CreditPolicySet
 from ledger.domain.event import Fact
 from ledger.domain.meter import UsageDebited
 from ledger.domain.relay import GraceBegun, GraceExtended
@@ -20,6 +21,7 @@ from projections import worklist
 from projections.justify import justified, orders_of
 from tests.projections.builders import (
     AT_ONCE,
+    SITE,
     START,
     Story,
     concluded,
@@ -105,6 +107,39 @@ def test_what_is_not_plain_usage_starts_a_grace_period(
     assert decide_on(flat, estate, project, used(1_000_000, estate=estate)) == history
     estate.later(2 * HOUR)
     assert decide_on(flat, estate, project)[2:] == CUT
+
+
+@pytest.mark.parametrize("whose", [{}, {"account": "anna"}, {"account_class": "domestic"}])
+def test_a_line_that_is_raised_over_somebody_starts_a_grace_period(
+    flat: Story, estate: Estate, project: Project, whose: dict[str, str]
+) -> None:
+    flat.tell(rules_set(rules(gap_s=3600, grace_s=7200)))
+    raised = CreditPolicySet(
+        site=SITE,
+        effective_from=estate.now + HOUR,
+        policy=CreditPolicy(warnings_micros=(8_000_000,), cut_at_micros=7_000_000),
+        operator="ana",
+        recorded_at=estate.now,
+        **whose,
+    )
+    history = decide_on(flat, estate, project, used(3_000_000, estate=estate), raised)
+    assert history == []
+    estate.later(HOUR)
+    expected = ["low-balance-warned", "grace-begun policy-change"] if "account_class" not in whose else []
+    assert decide_on(flat, estate, project) == expected
+    estate.later(2 * HOUR)
+    assert decide_on(flat, estate, project)[2:] == (CUT if expected else [])
+
+
+def test_who_came_above_a_raised_line_and_used_it_up_was_told_of_it(
+    flat: Story, estate: Estate, project: Project
+) -> None:
+    flat.tell(rules_set(rules(gap_s=3600, grace_s=7200)))
+    policy = CreditPolicy(warnings_micros=(8_000_000,), cut_at_micros=7_000_000)
+    flat.tell(
+        CreditPolicySet(site=SITE, effective_from=estate.now, policy=policy, operator="ana", recorded_at=estate.now)
+    )
+    assert decide_on(flat, estate, project, used(3_000_000, estate=estate))[1:] == CUT
 
 
 def tariff_versions(*, changed_at: object) -> Sequence[Fact]:

@@ -42,6 +42,11 @@ def emergency_limit(policy: CreditPolicy, figures: AccountFigures) -> int:
     return policy.emergency.limit_micros if policy.emergency is not None and is_automatic else 0
 
 
+def line_micros(policy: CreditPolicy, figures: AccountFigures) -> int:
+    """Return the balance at which, and below which, an account's supplies may be cut."""
+    return policy.cut_at_micros - emergency_limit(policy, figures)
+
+
 def is_spared(figures: AccountFigures, now: datetime) -> bool:
     """Tell whether a dispute or a notice keeps an account from being cut."""
     return figures.is_disputed or (figures.notice_until is not None and now < figures.notice_until)

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Literal
 
 from ledger.domain.credit.applying import needed_micros
-from ledger.domain.credit.figures import AccountFigures, emergency_limit, is_spared
+from ledger.domain.credit.figures import AccountFigures, emergency_limit, is_spared, line_micros
 from ledger.domain.credit.friendly import friendly_at, friendly_end_after, local_week
 from ledger.domain.credit.policy import CreditPolicy
 
@@ -67,7 +67,7 @@ class CreditStanding:
 def credit_standing(policy: CreditPolicy, figures: AccountFigures, now: datetime) -> CreditStanding:
     """Return where an account stands by its policy at an instant."""
     usable, limit = figures.usable_micros, emergency_limit(policy, figures)
-    threshold = policy.cut_at_micros - limit
+    threshold = line_micros(policy, figures)
     level = sum(usable < warning for warning in policy.warnings_micros)
     friendly = friendly_at(policy.friendly, policy.zone, now)
     return CreditStanding(
