@@ -31,8 +31,9 @@ $(STAMP): pyproject.toml constraints.txt
 demo: setup
 	@$(BIN)/wattledger demo
 
+# Three processes on two cores: many tests wait for something that is killed, stalled or started.
 test: setup
-	@$(BIN)/pytest -n 2 --dist loadgroup
+	@$(BIN)/pytest -n 3 --dist loadgroup
 
 test-field: setup
 	@WATTLEDGER_FIELD_RUNS=$${WATTLEDGER_FIELD_RUNS:-500} $(BIN)/pytest tests/field -s
