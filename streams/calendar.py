@@ -8,7 +8,8 @@ streams know what they charged. One calendar is active at a time; others stand b
 import asyncio
 import logging
 import signal
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -94,27 +95,36 @@ class Calendar:
         return known[2]
 
 
-def main(environ: Mapping[str, str]) -> int:
-    """Announce dates until SIGTERM or SIGINT; raises InvalidValue for wrong settings."""
+def main(environ: Mapping[str, str], *, beside: Callable[[threading.Event], None]) -> int:
+    """Announce dates until SIGTERM or SIGINT; raises InvalidValue for wrong settings.
+
+    `beside` is what else days bring, done in a thread until its event is set; where it fails, the process ends.
+    """
     settings = read_calendar_settings(environ)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     if settings.clock_offset:
         log.warning(
             "this calendar's clock is offset, for a rehearsal", offset_s=settings.clock_offset.total_seconds()
         )
-    asyncio.run(_run(settings))
+    asyncio.run(_run(settings, beside))
     return 0
 
 
-async def _run(settings: CalendarSettings) -> None:
+async def _run(settings: CalendarSettings, beside: Callable[[threading.Event], None]) -> None:
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     calendar = Calendar(settings)
-    working = [asyncio.create_task(calendar.run()), asyncio.create_task(_serve_when_ready(calendar, settings))]
+    ends = threading.Event()
+    working = [
+        asyncio.create_task(calendar.run()),
+        asyncio.create_task(_serve_when_ready(calendar, settings)),
+        asyncio.create_task(asyncio.to_thread(beside, ends)),
+    ]
     stopped = asyncio.create_task(stopping.wait())
     done, _ = await asyncio.wait({stopped, *working}, return_when=asyncio.FIRST_COMPLETED)
+    ends.set()
     for task in working:
         task.cancel()
     outcomes = await asyncio.gather(*working, return_exceptions=True)

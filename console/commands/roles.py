@@ -52,13 +52,17 @@ def seal() -> None:
 def calendar() -> None:
     """Announce each local date that has ended, so that standing charges, allowances and minimums fall due.
 
+    And work through credit's days: instalments on debt, charges that accrue while off, reviews of protected supplies.
     WATTLEDGER_CALENDAR_DELAY_S after midnight (5), again until applied every WATTLEDGER_CALENDAR_RESEND_S (20).
     WATTLEDGER_CALENDAR_CLOCK_OFFSET_S sets its clock forward or back: for rehearsals and tests only.
     """
+    from functools import partial
+
+    from console.credit_days import keep_credit_days
     from streams.calendar import main
 
     _check_witness()
-    raise typer.Exit(main(os.environ))
+    raise typer.Exit(main(os.environ, beside=partial(keep_credit_days, os.environ)))
 
 
 def serve() -> None:

@@ -278,7 +278,10 @@ class World:
         )
         for household in self.households.values():
             # A line that is raised over somebody's head is none of their usage.
-            if cut_at - household.emergency >= household.usable > self.cut_at - household.emergency:
+            if (
+                "credit" not in household.locks
+                and cut_at - household.emergency >= household.usable > self.cut_at - household.emergency
+            ):
                 household.crossed_by, household.crossed_at = "something else", self.now
         self.cut_at, self.is_friendly_at_night = cut_at, nights
 
@@ -333,7 +336,10 @@ class World:
     def _cross(self, household: Household, fact: Fact, before: int) -> None:
         """Remember what brought a household from above its line to it: plain usage, or something that grants time."""
         line = self.cut_at - household.emergency
-        if before > line >= household.usable:
+        if "credit" in household.locks:
+            # Off by right, and until there is enough: what goes on meanwhile gives no time.
+            household.crossed_by = ""
+        elif before > line >= household.usable:
             household.crossed_by = _kind_of(fact)
             household.crossed_at = self.now
         elif household.usable > line:

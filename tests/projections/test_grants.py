@@ -8,6 +8,7 @@ from tests.services.postgres import Database
 ROLES = (
     "wattledger_writer",
     "wattledger_control",
+    "wattledger_calendar",
     "wattledger_projector",
     "wattledger_sealer",
     "wattledger_finance",
@@ -59,13 +60,13 @@ def test_a_trigger_stops_the_owner_from_rewriting_events(database: Database, sto
 
 
 @pytest.mark.parametrize("role", ["wattledger_projector", "wattledger_finance", "wattledger_auditor"])
-def test_only_the_writer_and_control_append_events(database: Database, role: str) -> None:
+def test_who_only_reads_appends_no_events(database: Database, role: str) -> None:
     _refused(database.url(role), INSERT)
     _refused(database.url(role), "UPDATE ledger.gate SET head = 1")
 
 
-@pytest.mark.parametrize("role", ["wattledger_writer", "wattledger_control"])
-def test_the_writer_and_control_may_append_events(database: Database, role: str) -> None:
+@pytest.mark.parametrize("role", ["wattledger_writer", "wattledger_control", "wattledger_calendar"])
+def test_the_writer_control_and_the_calendar_may_append_events(database: Database, role: str) -> None:
     with psycopg.connect(database.url(role)) as connection:
         assert connection.execute(INSERT.encode()).rowcount == 1
 

@@ -4,11 +4,12 @@ Each is done once however often it is asked for, so whoever runs it may run it e
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from ledger.domain import account as account_stream_of
+from ledger.domain import chart
 from ledger.domain import relay as relay_stream_of
 from ledger.domain.account import Account
 from ledger.domain.booking import booked
@@ -16,7 +17,7 @@ from ledger.domain.credit.applying import cap_left_micros
 from ledger.domain.credit.facts import ChargeAccrued, InstalmentCollected
 from ledger.domain.credit.friendly import local_week
 from ledger.domain.credit.standing import credit_standing
-from ledger.domain.event import Event, Fact
+from ledger.domain.event import Event, Fact, Posting
 from ledger.domain.meter import TimeChargeDebited
 from ledger.domain.relay import LockCleared, LockSet, Relay
 from ledger.store.application import Ledger
@@ -37,14 +38,16 @@ class Off(NamedTuple):
     until: datetime | None
 
 
-def collect_instalment(ledger: Ledger, *, account: str, now: datetime) -> Booked:
-    """Collect the local day's instalment, once; the position is 0 where none is due.
+def collect_instalment(ledger: Ledger, *, account: str, now: datetime, local_date: date | None = None) -> Booked:
+    """Collect a local day's instalment, once; the position is 0 where none is due. Today's, if no date is given.
 
-    None is while emergency credit is in use or a supply of theirs is off, beyond the week's cap, or where it would
-    take the account to the line at which it is cut.
+    None is while emergency credit is in use or a supply of theirs is off, beyond the cap of the week that it is now,
+    or where it would take the account to the line at which it is cut. One of a day that has gone by is by that day's
+    policy, of what was owed by then.
     """
-    policy = terms_of(ledger, _account(ledger, account)[0], now=now).policy
-    today = now.astimezone(ZoneInfo(policy.zone)).date()
+    state, _ = _account(ledger, account)
+    day, at = _day_and_end(ledger, state, local_date, now)
+    policy = terms_of(ledger, state, now=at).policy
     if not policy.debt.per_day_micros:
         return Booked(0, is_repeat=False)
 
@@ -54,11 +57,13 @@ def collect_instalment(ledger: Ledger, *, account: str, now: datetime) -> Booked
         stands = credit_standing(policy, figures, now)
         spare = figures.usable_micros - policy.cut_at_micros - 1
         amount = min(policy.debt.per_day_micros, cap_left_micros(policy, figures, week), spare)
-        if state.is_closed or amount <= 0 or stands.is_out or _is_off(ledger, account, now):
+        if at < now:
+            amount = min(amount, _debt_at(ledger, account, at))
+        if state.is_closed or amount <= 0 or stands.is_out or _is_off(ledger, account, now, at):
             return []
         fact = InstalmentCollected(
             account=account,
-            local_date=today,
+            local_date=day,
             week=week,
             amount_micros=amount,
             taxes=advance_taxes(
@@ -72,7 +77,7 @@ def collect_instalment(ledger: Ledger, *, account: str, now: datetime) -> Booked
         )
         return [Event(account_stream(account), version + 1, booked(fact))]
 
-    key = Command(f"instalment/{account}/{today.isoformat()}", {"account": account, "date": today.isoformat()})
+    key = Command(f"instalment/{account}/{day.isoformat()}", {"account": account, "date": day.isoformat()})
     return appended_on_standing(ledger, decide, accounts=(account,), command=key)
 
 
@@ -144,11 +149,33 @@ def _holds(spans: Sequence[Off], instant: datetime) -> bool:
     return any(span.since <= instant and (span.until is None or instant < span.until) for span in spans)
 
 
-def _is_off(ledger: Ledger, account: str, now: datetime) -> bool:
+def _is_off(ledger: Ledger, account: str, now: datetime, at: datetime) -> bool:
+    """Tell whether a supply of an account is off, or was for credit at an instant before."""
+    supplies = [supply.code for supply in supplies_of(ledger, account, now=now)]
     return any(
-        ledger.folded(relay_stream(supply.code), relay_stream_of.evolve, Relay(supply.code))[0].desired == "open"
-        for supply in supplies_of(ledger, account, now=now)
-    )
+        ledger.folded(relay_stream(code), relay_stream_of.evolve, Relay(code))[0].desired == "open"
+        for code in supplies
+    ) or (at < now and any(_holds(off_spans(ledger, code), at) for code in supplies))
+
+
+def _day_and_end(ledger: Ledger, account: Account, local_date: date | None, now: datetime) -> tuple[date, datetime]:
+    """Return a local date and when it ends, or now where it has not; today's where none is given."""
+    zone = ZoneInfo(terms_of(ledger, account, now=now).policy.zone)
+    day = now.astimezone(zone).date() if local_date is None else local_date
+    next_day = datetime.combine(day + timedelta(days=1), time.min, tzinfo=zone).astimezone(UTC)
+    return day, min(next_day - timedelta(microseconds=1), now)
+
+
+def _debt_at(ledger: Ledger, account: str, at: datetime) -> int:
+    """Return what an account owed beside its balance at an instant, in micro-units."""
+
+    def evolve(debt: int, fact: Fact) -> int:
+        if fact.recorded_at > at:
+            return debt
+        postings: Sequence[Posting] = getattr(fact, "postings", ())
+        return debt + sum(row.amount_micros for row in postings if (row.code, row.account) == (chart.DEBT, account))
+
+    return ledger.folded(account_stream(account), evolve, 0)[0]
 
 
 def _account(ledger: Ledger, account: str) -> tuple[Account, int]:
