@@ -1,12 +1,12 @@
 """What brought an account to the line at which it is cut: plain usage, or something that grants grace.
 
 The account's events are gone through from the newest back, each taken off the balance, until what is left is above
-the line: the last one taken off crossed it. Where the line itself moved on the way, by another policy, it is put back
-to where it was; who was above it there was brought under it by the policy.
+the line: the last one taken off crossed it. Where the line itself moved on the way, by another policy or by emergency
+credit, it is put back to where it was; who was above it there was brought under it by the policy.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,6 +15,9 @@ from psycopg.rows import tuple_row
 
 from ledger.domain import tariff as tariff_domain
 from ledger.domain.account_facts import DebitCorrected
+from ledger.domain.credit.facts import EmergencyCreditTaken
+from ledger.domain.credit.figures import AccountFigures, line_micros
+from ledger.domain.credit.policy import CreditPolicy
 from ledger.domain.event import Fact
 from ledger.domain.meter import UsageCorrected, UsageDebited
 from ledger.domain.meter_life import OccupancyCorrected
@@ -24,7 +27,7 @@ from ledger.domain.tariff import TariffHistory
 from ledger.store.mapper import fact_of
 from ledger.values.identity import tariff_stream
 from projections.balances import prepayment_of
-from projections.line import LineStep
+from projections.line import PolicyStep
 from projections.situation import LONG_AGO, Crossing
 
 _FEW, _MANY = 20, 2_000
@@ -45,7 +48,7 @@ TariffOf = Callable[[str], TariffHistory | None]
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An event that changed an account's balance, by so many micro-units."""
+    """An event that changed an account's balance, by so many micro-units, or its line, by emergency credit taken."""
 
     position: int
     change_micros: int
@@ -53,56 +56,74 @@ class Entry:
 
 
 def entry_of(position: int, account: str, fact: Fact) -> Entry | None:
-    """Return what an event did to an account's balance, None where it left it as it was."""
+    """Return what an event did to an account's balance or line, None where it left both as they were."""
     change = prepayment_of(fact).get(account, 0)
-    return Entry(position, change, fact) if change else None
+    if change or (isinstance(fact, EmergencyCreditTaken) and fact.account == account):
+        return Entry(position, change, fact)
+    return None
 
 
 def crossing_of(
     entries: Sequence[Entry],
-    steps: Sequence[LineStep],
+    steps: Sequence[PolicyStep],
     *,
-    usable_micros: int,
-    line_micros: int,
+    policy: CreditPolicy,
+    figures: AccountFigures,
     rules: SwitchingRules,
     tariff_of: TariffOf,
     is_whole: bool,
 ) -> Crossing | None:
-    """Return what crossed the line, of an account's entries and of the steps of its line, both from the newest back.
+    """Return what crossed the line, of an account's entries and of the steps of its policy, from the newest back.
 
     By the line as it was at each time; where that grants no grace, by the line as it is. `is_whole` says that what
     there is to know of is among them; else None means that more are needed.
     """
-    looking = _LookingBack(entries, usable_micros, line_micros, rules, tariff_of, is_whole)
-    crossing = looking.crossing(steps)
-    if crossing is None or crossing.grace is not None or not steps:
-        return crossing
-    by_now = looking.crossing(())
-    return crossing if by_now is not None and by_now.grace is None else by_now
+    looking = _LookingBack(entries, policy, figures, rules, tariff_of, is_whole)
+    as_it_was = looking.by_the_lines_of_then(steps)
+    if as_it_was is None or as_it_was.grace is not None:
+        return as_it_was
+    as_it_is = looking.by_the_line_of_now()
+    return as_it_was if as_it_is is not None and as_it_is.grace is None else as_it_is
 
 
 @dataclass(frozen=True, slots=True)
 class _LookingBack:
-    """An account's entries, what is left behind the newest of them, and the line there."""
+    """An account's entries, its policy and its figures behind the newest of them."""
 
     entries: Sequence[Entry]
-    usable_micros: int
-    line_micros: int
+    policy: CreditPolicy
+    figures: AccountFigures
     rules: SwitchingRules
     tariff_of: TariffOf
     is_whole: bool
 
-    def crossing(self, steps: Sequence[LineStep]) -> Crossing | None:
-        left_micros, line_micros, passed = self.usable_micros, self.line_micros, 0
+    def by_the_lines_of_then(self, steps: Sequence[PolicyStep]) -> Crossing | None:
+        left_micros, policy, figures, passed = self.figures.usable_micros, self.policy, self.figures, 0
         for entry in self.entries:
             while passed < len(steps) and steps[passed].is_after(entry.position, entry.fact):
-                line_micros = steps[passed].before_micros
-                if left_micros > line_micros:
+                policy = steps[passed].before
+                if left_micros > line_micros(policy, figures):
                     return Crossing(steps[passed].position, "policy-change")
                 passed += 1
+            if isinstance(entry.fact, EmergencyCreditTaken):
+                figures = replace(figures, emergency_limit_micros=0)
             left_micros -= entry.change_micros
-            if left_micros > line_micros:
-                return Crossing(entry.position, grace_cause(entry.fact, rules=self.rules, tariff_of=self.tariff_of))
+            if left_micros > line_micros(policy, figures):
+                return self._crossed_by(entry)
+        return self._further_back()
+
+    def by_the_line_of_now(self) -> Crossing | None:
+        left_micros, line = self.figures.usable_micros, line_micros(self.policy, self.figures)
+        for entry in self.entries:
+            left_micros -= entry.change_micros
+            if left_micros > line:
+                return self._crossed_by(entry)
+        return self._further_back()
+
+    def _crossed_by(self, entry: Entry) -> Crossing:
+        return Crossing(entry.position, grace_cause(entry.fact, rules=self.rules, tariff_of=self.tariff_of))
+
+    def _further_back(self) -> Crossing | None:
         return LONG_AGO if self.is_whole else None
 
 

@@ -1,6 +1,6 @@
 """A picture of some supplies at one position of the ledger: read from the projections, carried on by the log."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,8 +11,9 @@ from psycopg.rows import tuple_row
 
 from ledger.domain import cuts as cuts_domain
 from ledger.domain import supply as supply_domain
-from ledger.domain.credit.policy import CreditPolicySet, policy_at
-from ledger.domain.credit.standing import AccountFigures, CreditStanding, credit_standing
+from ledger.domain.credit.facts import EmergencyCreditTaken
+from ledger.domain.credit.policy import CreditPolicy, CreditPolicySet, policy_at
+from ledger.domain.credit.standing import AccountFigures, credit_standing
 from ledger.domain.cuts import CUTS_FACTS, Cuts
 from ledger.domain.event import Fact
 from ledger.domain.meter import state_of
@@ -26,9 +27,9 @@ from ledger.store.mapper import fact_of
 from ledger.values.identity import cuts_stream, meter_stream, site_stream, supply_stream
 from projections.balances import prepayment_of
 from projections.conditions import CLEAR, Condition, accounts_of, changed, conditions
-from projections.crossing import Entry, TariffOf, crossing_of, entries_upto, tariffs_read
+from projections.crossing import Entry, TariffOf, crossing_of, entries_upto, entry_of, tariffs_read
 from projections.errors import ProjectionsError
-from projections.line import LineStep, line_steps
+from projections.line import policy_steps
 from projections.project import tracked
 from projections.relay import RELAY_FACTS, switchings
 from projections.situation import LONG_AGO, Crossing, Situation
@@ -102,8 +103,7 @@ class Picture:
         """Return a supply's situation, None where it is left alone."""
         supply = self.supplies[code]
         occupancy = supply.occupancy_at(now)
-        told = self.sites.get(supply.site, [])
-        facts = [event.fact for event in told]
+        facts = [event.fact for event in self.sites.get(supply.site, [])]
         history = [fact for fact in facts if isinstance(fact, SiteSettingsChanged)]
         settings = in_force(history, now)
         # An account that has only just moved in is not in the picture yet: next time.
@@ -114,8 +114,8 @@ class Picture:
         policy = policy_at([fact for fact in facts if isinstance(fact, CreditPolicySet)], history, now, **whose)
         figures = self._figures(occupancy.account)
         standing = credit_standing(policy, figures, now)
-        steps = line_steps(told, figures, now, **whose) if standing.is_out else ()
         rules = rules_at(facts, now)
+        crossing = self._crossing(supply.site, whose, policy, figures, rules, now) if standing.is_out else LONG_AGO
         return Situation(
             supply=code,
             site=supply.site,
@@ -132,7 +132,7 @@ class Picture:
             cuts=self.cuts.get(supply.site, Cuts(supply.site)),
             reading_at=self.readings.get(code),
             silent_since=self._silent_since(supply.concentrator, rules, now),
-            crossing=self._crossing(supply.site, occupancy.account, standing, rules, steps),
+            crossing=crossing,
             is_barred=code in self.barred,
             is_protected=supply.protection is not None,
             lacks_commissioning=settings.requires_commissioning and not supply.is_commissioned,
@@ -152,19 +152,24 @@ class Picture:
         return heard
 
     def _crossing(
-        self, site: str, account: str, standing: CreditStanding, rules: SwitchingRules, steps: Sequence[LineStep]
+        self,
+        site: str,
+        whose: Mapping[str, str],
+        policy: CreditPolicy,
+        figures: AccountFigures,
+        rules: SwitchingRules,
+        now: datetime,
     ) -> Crossing | None:
-        if not standing.is_out:
-            return LONG_AGO
         if site not in self.site_sizes:
             # Before it is known how many of the site were cut lately, nobody is.
             return None
+        account = whose["account"]
         earlier, is_whole = self.earlier.get(account, ([], False))
         return crossing_of(
             [*reversed(self.entries.get(account, [])), *earlier],
-            steps,
-            usable_micros=standing.usable_micros,
-            line_micros=standing.threshold_micros,
+            policy_steps(self.sites[site], now, account=account, account_class=whose["account_class"]),
+            policy=policy,
+            figures=figures,
             rules=rules,
             tariff_of=self.tariff_of,
             is_whole=is_whole,
@@ -181,9 +186,12 @@ class Picture:
             self.barred.discard(supply)
 
     def _enter(self, event: Logged) -> None:
-        for account, change_micros in prepayment_of(event.fact).items():
-            if account in self.balances and change_micros:
-                self.entries.setdefault(account, []).append(Entry(event.position, change_micros, event.fact))
+        fact = event.fact
+        touched = {fact.account} if isinstance(fact, EmergencyCreditTaken) else prepayment_of(fact).keys()
+        for account in touched & self.balances.keys():
+            entry = entry_of(event.position, account, fact)
+            if entry is not None:
+                self.entries.setdefault(account, []).append(entry)
 
     def _book(self, fact: Fact) -> None:
         for account, change_micros in prepayment_of(fact).items():

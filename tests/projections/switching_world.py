@@ -280,7 +280,7 @@ class World:
             # A line that is raised over somebody's head is none of their usage.
             if (
                 "credit" not in household.locks
-                and cut_at - household.emergency >= household.usable > self.cut_at - household.emergency
+                and cut_at - household.emergency >= household.balance > self.cut_at - household.emergency
             ):
                 household.crossed_by, household.crossed_at = "something else", self.now
         self.cut_at, self.is_friendly_at_night = cut_at, nights
@@ -325,7 +325,7 @@ class World:
     def _note(self, fact: Fact) -> None:
         for flat, household in self.households.items():
             change = prepayment_of(fact).get(account_of(flat), 0)
-            before = household.usable
+            before = household.balance
             household.balance += change
             if change:
                 self._cross(household, fact, before)
@@ -334,15 +334,18 @@ class World:
             self.households[flat].note(fact)
 
     def _cross(self, household: Household, fact: Fact, before: int) -> None:
-        """Remember what brought a household from above its line to it: plain usage, or something that grants time."""
+        """Remember what brought a household from above its line to it: plain usage, or something that grants time.
+
+        By the balance: while what is disputed counts as well, nobody is cut.
+        """
         line = self.cut_at - household.emergency
         if "credit" in household.locks:
             # Off by right, and until there is enough: what goes on meanwhile gives no time.
             household.crossed_by = ""
-        elif before > line >= household.usable:
+        elif before > line >= household.balance:
             household.crossed_by = _kind_of(fact)
             household.crossed_at = self.now
-        elif household.usable > line:
+        elif household.balance > line:
             # Above the line again: what crossed it before has nothing to do with what may cross it next.
             household.crossed_by = ""
 

@@ -2,10 +2,14 @@
 
 from datetime import timedelta
 
+import msgspec
+from psycopg import Connection
+
 from ledger.domain.credit.facts import EmergencyCreditTaken
 from ledger.domain.credit.policy import CreditPolicy, CreditPolicySet, EmergencyCredit, FriendlyHours, FriendlyTimes
 from ledger.domain.protection import ProtectionLifted, SupplyProtected
-from tests.projections.builders import SITE, START, Story, usage_debited
+from projections.justify import justified
+from tests.projections.builders import AT_ONCE, SITE, START, Story, rules_set, usage_corrected, usage_debited
 from tests.projections.conftest import Project
 from tests.projections.estate import Estate
 
@@ -41,25 +45,47 @@ def test_a_protected_supply_stays_on_with_nothing_left_until_two_people_lift_it(
 
 
 def test_emergency_credit_that_was_taken_keeps_a_supply_on_until_it_is_used(
-    story: Story, estate: Estate, project: Project
+    story: Story, estate: Estate, project: Project, finance: Connection[object]
 ) -> None:
     story.used_up("flat-1", "anna", left_micros=1_000_000)
     story.tell(policy_set(CreditPolicy(emergency=EmergencyCredit(limit_micros=10, offered_below_micros=5_000_000))))
-    taken = EmergencyCreditTaken(
+    story.tell(emergency_taken(balance_micros=1_000_000))
+    story.tell(usage_debited(supply="flat-1", account="anna", amount_micros=10_999_999))
+    assert not is_cut(estate, project)
+    story.tell(usage_debited(supply="flat-1", account="anna", amount_micros=1))
+    assert is_cut(estate, project)
+    project()
+    assert justified(finance, supply="flat-1").differences == ()
+
+
+def test_what_a_correction_crossed_before_emergency_credit_was_taken_gives_its_grace_all_the_same(
+    story: Story, estate: Estate, project: Project
+) -> None:
+    story.used_up("flat-1", "anna", left_micros=1_000_000)
+    story.tell(
+        rules_set(msgspec.structs.replace(AT_ONCE, grace_s=7200)),
+        policy_set(CreditPolicy(emergency=EmergencyCredit(limit_micros=10, offered_below_micros=5_000_000))),
+        usage_corrected(supply="flat-1", amounts_micros={"anna": 2_000_000}, usage_milliwh=1),
+        usage_debited(supply="flat-1", account="anna", amount_micros=10_000_000),
+        emergency_taken(balance_micros=-11_000_000, limit_micros=5_000_000),
+    )
+    assert not is_cut(estate, project)
+    assert "grace-begun correction" in estate.kinds("flat-1")
+    estate.later(timedelta(hours=2))
+    assert is_cut(estate, project)
+
+
+def emergency_taken(*, balance_micros: int, limit_micros: int = 10_000_000) -> EmergencyCreditTaken:
+    return EmergencyCreditTaken(
         account="anna",
-        limit_micros=10_000_000,
-        balance_micros=1_000_000,
+        limit_micros=limit_micros,
+        balance_micros=balance_micros,
         channel="kiosk",
         reason="asked-for",
         operator="kiosk-1",
         key_hash="",
         recorded_at=START,
     )
-    story.tell(taken)
-    story.tell(usage_debited(supply="flat-1", account="anna", amount_micros=10_999_999))
-    assert not is_cut(estate, project)
-    story.tell(usage_debited(supply="flat-1", account="anna", amount_micros=1))
-    assert is_cut(estate, project)
 
 
 def test_nobody_is_cut_in_friendly_hours_and_at_their_end_they_are(

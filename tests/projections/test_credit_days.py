@@ -44,8 +44,8 @@ POLICY = CreditPolicy(zone=BERLIN.key, debt=DebtTerms(per_day_micros=micros(1), 
 DAY = timedelta(days=1)
 
 
-def local(*when: int) -> datetime:
-    return datetime(*when, tzinfo=BERLIN).astimezone(UTC)  # type: ignore[arg-type]
+def local(year: int, month: int, day: int, hour: int, minute: int = 0) -> datetime:
+    return datetime(year, month, day, hour, minute, tzinfo=BERLIN).astimezone(UTC)
 
 
 class Office:
