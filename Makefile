@@ -12,7 +12,7 @@ help:
 	@echo "make test-field  500 runs of the collector's fault campaign (about a quarter of an hour)"
 	@echo "make test-kafka  the integration tests against Apache Kafka (needs Java 17+ and Maven)"
 	@echo "make test-long   the properties with more than a thousand examples each (a quarter of an hour or more)"
-	@echo "make fuzz        random bytes as Modbus answers and registration packets (EXAMPLES=100000)"
+	@echo "make fuzz        random bytes as Modbus answers, registration packets and MQTT payloads (EXAMPLES=100000)"
 	@echo "make lint        ruff, mypy --strict, import-linter"
 	@echo "make bench       measurements, printed as ratios"
 	@echo "make docs        write docs/events.md, the page of every event type, from the code"
@@ -46,7 +46,7 @@ test-long: setup
 
 EXAMPLES ?= 100000
 fuzz: setup
-	@WATTLEDGER_FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/pytest --timeout 7200 -k whatever tests/collectors/test_frames.py
+	@WATTLEDGER_FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/pytest --timeout 7200 -k whatever tests/collectors/test_frames.py tests/collectors/test_mqtt.py
 
 lint: setup
 	@$(BIN)/ruff check .

@@ -1,7 +1,6 @@
 """Bytes of frames: what answers a request is taken; what else comes is no reading, nor the end of the collector."""
 
 import asyncio
-import os
 import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -19,11 +18,10 @@ from collectors.metrics import CollectorMetrics
 from collectors.modbus import Bus
 from collectors.sweep import Sweeper
 from tests.collectors.builders import NOON, a_site
+from tests.collectors.fuzzing import EXAMPLES
 
 READ = read_request(unit=1, function=3, address=0, count=2)
 WRITE = write_request(unit=1, address=0x57, words=(1, 1))
-# The short form runs with the other tests, the long one by `make fuzz`.
-_EXAMPLES = int(os.environ.get("WATTLEDGER_FUZZ_EXAMPLES", "300"))
 
 
 def _rtu(text: str) -> bytes:
@@ -254,7 +252,7 @@ _PIECES = st.one_of(
 _NOISE = st.lists(_PIECES, max_size=8).map(b"".join)
 
 
-@settings(max_examples=_EXAMPLES, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(data=_NOISE, chunk=st.integers(min_value=1, max_value=64))
 @example(data=b"", chunk=1)
 def test_no_bytes_whatever_are_a_reading_unless_they_are_its_answer(data: bytes, chunk: int) -> None:
@@ -275,7 +273,7 @@ def test_no_bytes_whatever_are_a_reading_unless_they_are_its_answer(data: bytes,
                 assert len(taken) == (6 if taken[0] == 0x03 else 2)
 
 
-@settings(max_examples=max(10, _EXAMPLES // 10), deadline=None)
+@settings(max_examples=max(10, EXAMPLES // 10), deadline=None)
 @given(answers=st.lists(_NOISE, min_size=1, max_size=4), rtu=st.booleans())
 def test_a_sweep_over_any_noise_whatever_brings_no_reading_and_ends(
     tmp_path_factory: pytest.TempPathFactory, answers: list[bytes], rtu: bool
@@ -308,7 +306,7 @@ class _Transport(asyncio.Transport):
         pass
 
 
-@settings(max_examples=_EXAMPLES, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(chunks=st.lists(st.binary(max_size=64) | st.just(b"86000"), max_size=20))
 def test_no_bytes_whatever_register_a_terminal_that_they_do_not_name(chunks: list[bytes]) -> None:
     async def scene() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import aiomqtt
 import pytest
 from amqtt.broker import Broker
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collectors.collect import Collector
@@ -21,6 +21,7 @@ from collectors.site import read_site
 from collectors.spool import Spool
 from ledger import wire
 from tests.collectors.builders import free_port, settings_for, site_text, until
+from tests.collectors.fuzzing import EXAMPLES
 
 _NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 _CODEC = """
@@ -125,12 +126,14 @@ _json = st.recursive(
 )
 
 
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(st.binary(max_size=300) | _json.map(lambda value: json.dumps(value).encode()))
 def test_whatever_comes_over_mqtt_nothing_fails_and_no_reading_comes_of_it(message: bytes) -> None:
     _SWEEPER[0].take(message)
     assert asyncio.run(_SWEEPER[0].sweep()) == []
 
 
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(st.binary(max_size=20), st.integers(0, 255))
 def test_whatever_payload_a_meter_sends_a_reading_says_what_its_bytes_say(payload: bytes, port: int) -> None:
     eui = "70b3d57ed0051234"
