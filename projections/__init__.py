@@ -3,7 +3,8 @@
 What happens to an event, one file per step: `runner` (tails the log) → `project` (one batch, one transaction) →
 `balances`, `journal`, `supplies`, `relay`, `sites`, `held` (the read models) → `control` → `candidates` → `picture`
 (the ledger's head) → `decide` (pure) → `order` (signed, booked). Beside that walk: `rebuild` and `overview`
-(digests), `queries` and `latencies` (for finance, console and demo).
+(digests), `outline` (what they read of a debit) and `arrays` (how they write rows), `queries` and `latencies` (for
+finance, console and demo).
 
 Nothing here writes events but `control`, inside the gate, and only to Relay streams.
 """

@@ -17,10 +17,12 @@ from ledger.domain.account_facts import (
     TopUpTransferred,
 )
 from ledger.domain.event import Fact
-from ledger.domain.meter import UsageCorrected, UsageDebited
+from ledger.domain.meter import UsageCorrected
 from ledger.domain.meter_life import OccupancyCorrected
 from ledger.store.log import Logged
+from projections.arrays import array_of
 from projections.model import ReadModel, Table
+from projections.outline import USAGE, Usage
 from projections.postings import postings_of
 
 
@@ -56,9 +58,11 @@ def fold(events: Sequence[Logged]) -> dict[str, Movement]:
     movements: dict[str, Movement] = {}
     for event in events:
         fact = event.fact
+        if isinstance(fact, USAGE):
+            _debit(movements, fact, event.position)
+            continue
         for account in _accounts_of(fact):
-            movement = movements.setdefault(account, Movement())
-            movement.position = event.position
+            _movement(movements, account).position = event.position
         _count(movements, fact)
         for posting in postings_of(fact):
             if posting.code == chart.PREPAYMENT:
@@ -70,9 +74,29 @@ def fold(events: Sequence[Logged]) -> dict[str, Movement]:
     return movements
 
 
+def _debit(movements: dict[str, Movement], usage: Usage, position: int) -> None:
+    """Take in what nearly every event is."""
+    movement = _movement(movements, usage.account)
+    movement.debits += 1
+    movement.usage_milliwh += usage.usage_milliwh
+    movement.position = position
+    for posting in usage.postings:
+        if posting.code == chart.PREPAYMENT:
+            movement = _movement(movements, posting.account)
+            movement.debited_micros += posting.amount_micros
+            movement.position = position
+
+
+def _movement(movements: dict[str, Movement], account: str) -> Movement:
+    movement = movements.get(account)
+    if movement is None:
+        movement = movements[account] = Movement()
+    return movement
+
+
 def _accounts_of(fact: Fact) -> set[str]:
     accounts = {posting.account for posting in postings_of(fact) if posting.code == chart.PREPAYMENT}
-    if isinstance(fact, (AccountOpened, AccountCredited, UsageDebited, UsageCorrected, *UNDOING)):
+    if isinstance(fact, (AccountOpened, AccountCredited, UsageCorrected, *UNDOING)):
         accounts.add(fact.account)
     if isinstance(fact, UsageCorrected):
         accounts.update(account for account, _ in fact.usages)
@@ -86,9 +110,6 @@ def _count(movements: dict[str, Movement], fact: Fact) -> None:
         case AccountOpened():
             movements[fact.account].site = fact.site
             movements[fact.account].currency = fact.currency
-        case UsageDebited():
-            movements[fact.account].debits += 1
-            movements[fact.account].usage_milliwh += fact.usage_milliwh
         case UsageCorrected():
             alone = ((fact.account, fact.usage_milliwh - fact.replaced_milliwh),)
             for account, change_milliwh in fact.usages or alone:
@@ -131,19 +152,19 @@ def project(cursor: Cursor[Any], events: Sequence[Logged], schema: str) -> None:
     movements = fold(events)
     if not movements:
         return
-    rows = list(movements.values())
+    rows = movements.values()
     cursor.execute(
         _UPSERT.format(schema=Identifier(schema)),
         (
-            list(movements),
-            [row.site for row in rows],
-            [row.debited_micros for row in rows],
-            [row.credited_micros for row in rows],
-            [row.usage_milliwh for row in rows],
-            [row.debits for row in rows],
-            [row.top_ups for row in rows],
-            [row.position for row in rows],
-            [row.currency for row in rows],
+            array_of(movements),
+            array_of(row.site for row in rows),
+            array_of(row.debited_micros for row in rows),
+            array_of(row.credited_micros for row in rows),
+            array_of(row.usage_milliwh for row in rows),
+            array_of(row.debits for row in rows),
+            array_of(row.top_ups for row in rows),
+            array_of(row.position for row in rows),
+            array_of(row.currency for row in rows),
         ),
     )
 

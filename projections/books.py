@@ -3,26 +3,27 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
+import msgspec
 from psycopg import Cursor
 from psycopg.sql import SQL, Identifier
 
 from ledger.domain import books as books_stream_of
+from ledger.domain import chart
 from ledger.domain.accounting_month import accounting_month, effective_at, effective_month
 from ledger.domain.books import OPEN, AccountingZoneSet, Books, MonthClosed
+from ledger.domain.event import Fact, Posting
 from ledger.store.log import Logged
-from ledger.values.money import text_from_micros
-from projections.balances import prepayment_of
-from projections.model import ReadModel, Table, columns
-from projections.postings import postings_of
+from projections.arrays import columns
+from projections.model import ReadModel, Table
+from projections.outline import USAGE
+from projections.postings import Frame, postings_of
 
 RULES = AccountingZoneSet | MonthClosed
-MonthKey = tuple[str, str, str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """An event that touches an account: what it adds to the balance (micro-units), and when."""
 
     account: str
@@ -34,6 +35,15 @@ class Entry:
     amount_micros: int
 
 
+class _Dates(NamedTuple):
+    """When an event was recorded and took effect, and the months that this comes to."""
+
+    recorded_at: datetime
+    effective_at: datetime
+    month: str
+    effective_month: str
+
+
 @dataclass(slots=True)
 class Booking:
     """Folds events in the order of the ledger: entries, monthly totals, and the rules that hold after them."""
@@ -41,7 +51,8 @@ class Booking:
     rules: Books
     entries: list[Entry] = field(default_factory=list)
     changes: list[tuple[int, int, str, str]] = field(default_factory=list)
-    totals: dict[MonthKey, tuple[int, int]] = field(default_factory=dict)
+    months: dict[tuple[str, str], Frame] = field(default_factory=dict)
+    _usage_dates: _Dates | None = None
 
     def take(self, event: Logged) -> None:
         """Fold the next event."""
@@ -49,26 +60,45 @@ class Booking:
         if isinstance(fact, RULES):
             self.rules = books_stream_of.evolve(self.rules, fact)
             self.changes.append((event.position, event.version, self.rules.zone, self.rules.closed_to))
+            self._usage_dates = None
             return
-        movements = prepayment_of(fact)
         postings = postings_of(fact)
-        accounts = {posting.account for posting in postings}
-        accounts.add(getattr(fact, "account", ""))
-        accounts.discard("")
+        accounts = _touched(fact, postings)
         if not accounts and not postings:
             return
+        dates = self._dates(fact)
+        for account in accounts if len(accounts) == 1 else sorted(accounts):
+            self.entries.append(Entry(account, event.position, *dates, accounts[account]))
+        if postings:
+            month = self.months.get(dates[2:])
+            if month is None:
+                month = self.months[dates[2:]] = Frame()
+            month.add(postings)
+
+    def _dates(self, fact: Fact) -> _Dates:
+        if not isinstance(fact, USAGE):
+            return self._dated(fact)
+        # Readings of one sweep have their times in common: the months are looked up once for all.
+        dates = self._usage_dates
+        if dates is None or dates.effective_at != fact.ended_at or dates.recorded_at != fact.recorded_at:
+            dates = self._usage_dates = self._dated(fact)
+        return dates
+
+    def _dated(self, fact: Fact) -> _Dates:
         effective = effective_month(fact, zone=self.rules.zone)
         month = accounting_month(effective, closed_to=self.rules.closed_to)
-        took_effect = effective_at(fact)
-        for account in sorted(accounts):
-            amount_micros = movements.get(account, 0)
-            self.entries.append(
-                Entry(account, event.position, fact.recorded_at, took_effect, month, effective, amount_micros)
-            )
-        for posting in postings:
-            key = (month, effective, posting.code, posting.account)
-            so_far_micros, count = self.totals.get(key, (0, 0))
-            self.totals[key] = (so_far_micros + posting.amount_micros, count + 1)
+        return _Dates(fact.recorded_at, effective_at(fact), month, effective)
+
+
+def _touched(fact: Fact, postings: Sequence[Posting]) -> dict[str, int]:
+    """Return each account that a fact names or posts to, with what it adds to the balance, in micro-units."""
+    named: str = getattr(fact, "account", "")
+    accounts = {named: 0} if named else {}
+    for posting in postings:
+        if posting.account:
+            change_micros = -posting.amount_micros if posting.code == chart.PREPAYMENT else 0
+            accounts[posting.account] = accounts.get(posting.account, 0) + change_micros
+    return accounts
 
 
 def rules_at(cursor: Cursor[Any], *, schema: str, position: int | None = None) -> Books:
@@ -106,21 +136,28 @@ def project(cursor: Cursor[Any], events: Sequence[Logged], schema: str) -> None:
     if booking.entries:
         with cursor.copy(_ENTRIES.format(into)) as copy:
             copy.write("".join(_copied(booking.entries)))
-    if booking.totals:
-        rows = [(*key, *total) for key, total in booking.totals.items()]
+    if booking.months:
+        rows = [(*months, *total) for months, frame in booking.months.items() for total in frame.rows()]
         cursor.execute(_TOTALS.format(into), columns(rows))
 
 
 def _copied(entries: Sequence[Entry]) -> Iterator[str]:
     """Yield rows in COPY's text format: a fifth of the time that parameters would take."""
+    recorded_at = effective_at = None
+    recorded = effective = ""
     for row in entries:
         account = row.account
         if not account.isalnum():
             # Codes are plain by rule; what is not must not break out of its column.
             account = account.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
+        if row.recorded_at != recorded_at:
+            recorded_at, recorded = row.recorded_at, row.recorded_at.isoformat()
+        if row.effective_at != effective_at:
+            effective_at, effective = row.effective_at, row.effective_at.isoformat()
+        # PostgreSQL reads micro-units as well as we would write units.
         yield (
-            f"{account}\t{row.position}\t{row.recorded_at.isoformat()}\t{row.effective_at.isoformat()}"
-            f"\t{row.month}\t{row.effective_month}\t{text_from_micros(row.amount_micros)}\n"
+            f"{account}\t{row.position}\t{recorded}\t{effective}"
+            f"\t{row.month}\t{row.effective_month}\t{row.amount_micros}e-6\n"
         )
 
 

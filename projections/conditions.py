@@ -18,7 +18,8 @@ from ledger.domain.credit.figures import AccountFigures
 from ledger.domain.event import Fact
 from ledger.domain.meter import BillingPeriodClosed, TimeChargeDebited
 from ledger.store.log import Logged
-from projections.model import LIVE, ReadModel, Table, columns
+from projections.arrays import columns
+from projections.model import LIVE, ReadModel, Table
 from projections.postings import postings_of
 
 _OWED = (chart.DEBT, chart.ACCRUED_CHARGES)
@@ -186,4 +187,4 @@ def project(cursor: Cursor[Any], events: Sequence[Logged], schema: str) -> None:
     cursor.execute(_UPSERT.format(schema=Identifier(schema)), columns(rows))
 
 
-MODEL = ReadModel("conditions", (Table("account_conditions", ("account",)),), project)
+MODEL = ReadModel("conditions", (Table("account_conditions", ("account",)),), project, passes_over_usage=True)

@@ -1,6 +1,6 @@
 """Held readings: what was not billed and why, and whether its episode is still open."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +10,9 @@ from psycopg.sql import SQL, Identifier
 from ledger.domain.meter import Episode, MeterState, ReadingHeld
 from ledger.domain.meter_life import BaseChanged, HoldSettled, SerialConfirmed
 from ledger.store.log import Logged
-from projections.model import ReadModel, Table, columns
+from projections.arrays import columns
+from projections.model import ReadModel, Table
+from projections.outline import StateOutline
 
 # Stands for "no episode": no reading has this id.
 NO_READING = UUID(int=0)
@@ -41,8 +43,11 @@ WHERE h.supply = n.supply AND h.reason = 'crossed-meter' AND h.is_open AND h.pos
 """)
 
 
-def fold(events: Sequence[Logged]) -> list[tuple[str, UUID, int]]:
-    """Return each supply's runs of the same episode: its first reading, and the position up to which it lasted.
+_OPENED = SQL("SELECT DISTINCT supply FROM {schema}.held_readings WHERE opened_episode AND is_open")
+
+
+def fold(events: Sequence[Logged], supplies: Collection[str]) -> list[tuple[str, UUID, int]]:
+    """Return these supplies' runs of the same episode: its first reading, and the position up to which it lasted.
 
     A hold is closed by any later event of its supply in another episode or in none; whether that event came in the
     same batch must make no difference, so a run that ended within the batch is told too.
@@ -51,10 +56,12 @@ def fold(events: Sequence[Logged]) -> list[tuple[str, UUID, int]]:
     newest: dict[str, int] = {}
     for event in events:
         fact = event.fact
-        state: MeterState | None = getattr(fact, "state", None)
+        supply: str = getattr(fact, "supply", "")
+        if supply not in supplies:
+            continue
+        state: MeterState | StateOutline | None = getattr(fact, "state", None)
         if state is None or not fact.topic.startswith("meter."):
             continue
-        supply: str = getattr(fact, "supply")  # noqa: B009 - every fact of a meter stream has it, their base has not
         run = (supply, _reading_of(state.episode), event.position)
         at = newest.get(supply)
         if at is not None and runs[at][1] == run[1]:
@@ -79,7 +86,9 @@ def project(cursor: Cursor[Any], events: Sequence[Logged], schema: str) -> None:
     ]  # fmt: skip
     if held:
         cursor.execute(_INSERT.format(schema=Identifier(schema)), columns(held))
-    if runs := fold(events):
+    # Mostly none: nearly all supplies are as they should be, and their events close nothing.
+    opened = {supply for (supply,) in cursor.execute(_OPENED.format(schema=Identifier(schema)))}
+    if runs := fold(events, opened):
         cursor.execute(_CLOSE.format(schema=Identifier(schema)), columns(runs))
     settled = [(e.fact.supply, e.fact.reading, e.position) for e in events if isinstance(e.fact, HoldSettled)]
     if settled:

@@ -4,6 +4,7 @@ The journal itself is a view over the events' own postings (projections.journal)
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date
 from typing import Any
 
@@ -11,38 +12,49 @@ from psycopg import Cursor
 from psycopg.sql import SQL, Identifier
 
 from ledger.store.log import Logged
-from projections.model import ReadModel, Table, columns
-from projections.postings import postings_of
+from projections.arrays import columns
+from projections.model import ReadModel, Table
+from projections.postings import Frame, postings_of
 
-Key = tuple[date, str, str]
 # As the migration that made the table has it, too.
 BLOCK_POSITIONS = 10_000
 
 
-def fold(events: Sequence[Logged]) -> dict[Key, tuple[int, int]]:
-    """Return the sum in micro-units and the number of postings that a batch adds per day, code and account."""
-    totals: dict[Key, tuple[int, int]] = {}
-    for event in events:
-        postings = postings_of(event.fact)
-        if not postings:
-            continue
-        day = event.fact.recorded_at.astimezone(UTC).date()
-        for posting in postings:
-            key = (day, posting.code, posting.account)
-            amount_micros, count = totals.get(key, (0, 0))
-            totals[key] = (amount_micros + posting.amount_micros, count + 1)
-    return totals
+@dataclass(slots=True)
+class Sums:
+    """What a batch adds: micro-units and number of postings, by code and account, within each day and block."""
 
+    frames: dict[tuple[date, int], Frame] = field(default_factory=dict)
 
-def fold_blocks(events: Sequence[Logged]) -> dict[tuple[int, str], tuple[int, int]]:
-    """Return the sum in micro-units and the number of postings that a batch adds per block of positions and code."""
-    totals: dict[tuple[int, str], tuple[int, int]] = {}
-    for event in events:
-        block = (event.position - 1) // BLOCK_POSITIONS
-        for posting in postings_of(event.fact):
-            amount_micros, count = totals.get((block, posting.code), (0, 0))
-            totals[block, posting.code] = (amount_micros + posting.amount_micros, count + 1)
-    return totals
+    def add(self, events: Sequence[Logged]) -> None:
+        """Add a batch's postings. Neighbours were mostly recorded together, so the day is looked at once for all."""
+        recorded_at, block, frame = None, -1, Frame()
+        for event in events:
+            postings = postings_of(event.fact)
+            if not postings:
+                continue
+            here = (event.position - 1) // BLOCK_POSITIONS
+            if here != block or event.fact.recorded_at != recorded_at:
+                block, recorded_at = here, event.fact.recorded_at
+                frame = self.frames.setdefault((recorded_at.astimezone(UTC).date(), block), Frame())
+            frame.add(postings)
+
+    def by_day(self) -> list[tuple[date, str, str, int, int]]:
+        """Return rows of day, code, account, micro-units and number of postings."""
+        days: dict[date, Frame] = {}
+        for (day, _), frame in self.frames.items():
+            days.setdefault(day, Frame()).merge(frame)
+        return [(day, *row) for day, frame in days.items() for row in frame.rows()]
+
+    def by_block(self) -> list[tuple[int, str, int, int]]:
+        """Return rows of block, code, micro-units and number of postings."""
+        blocks: dict[tuple[int, str], list[int]] = {}
+        for (_, block), frame in self.frames.items():
+            for code, _, amount_micros, count in frame.rows():
+                total = blocks.setdefault((block, code), [0, 0])
+                total[0] += amount_micros
+                total[1] += count
+        return [(block, code, total[0], total[1]) for (block, code), total in blocks.items()]
 
 
 _UPSERT = SQL("""
@@ -66,21 +78,12 @@ ON CONFLICT (block, code) DO UPDATE SET
 
 def project(cursor: Cursor[Any], events: Sequence[Logged], schema: str) -> None:
     """Add a batch to the aggregates."""
-    totals = fold(events)
-    if not totals:
+    sums = Sums()
+    sums.add(events)
+    if not sums.frames:
         return
-    cursor.execute(
-        _UPSERT.format(schema=Identifier(schema)),
-        (
-            [day for day, _, _ in totals],
-            [code for _, code, _ in totals],
-            [account for _, _, account in totals],
-            [amount_micros for amount_micros, _ in totals.values()],
-            [count for _, count in totals.values()],
-        ),
-    )
-    rows = [(*key, *total) for key, total in fold_blocks(events).items()]
-    cursor.execute(_UPSERT_BLOCKS.format(schema=Identifier(schema)), columns(rows))
+    cursor.execute(_UPSERT.format(schema=Identifier(schema)), columns(sums.by_day()))
+    cursor.execute(_UPSERT_BLOCKS.format(schema=Identifier(schema)), columns(sums.by_block()))
 
 
 MODEL = ReadModel(

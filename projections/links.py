@@ -10,7 +10,8 @@ from psycopg.sql import SQL, Identifier
 
 from ledger.domain.event import Fact
 from ledger.store.log import Logged
-from projections.model import ReadModel, Table, columns
+from projections.arrays import columns
+from projections.model import ReadModel, Table
 
 # The fields by which facts name others. A fact's own topic says what it is to them.
 _NAMING = ("top_up_position", "debit_position", "about_position", "remedy_position", "receipt_position")
@@ -57,4 +58,4 @@ def project(cursor: Cursor[Any], events: Sequence[Logged], schema: str) -> None:
         cursor.execute(_INSERT.format(schema=Identifier(schema)), columns(rows))
 
 
-MODEL = ReadModel("links", (Table("event_links", ("original", "position")),), project)
+MODEL = ReadModel("links", (Table("event_links", ("original", "position")),), project, passes_over_usage=True)

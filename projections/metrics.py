@@ -1,14 +1,18 @@
 """What the runner and the control tell Prometheus, and the small server that tells it."""
 
 import json
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import accumulate
 from socketserver import ThreadingMixIn
 from threading import Thread
 from typing import TYPE_CHECKING
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, make_wsgi_app
+from prometheus_client.core import HistogramMetricFamily
+from prometheus_client.registry import Collector
 
 from projections.errors import PortTaken
 
@@ -17,6 +21,27 @@ if TYPE_CHECKING:
 
 _LATENCY_BUCKETS_S = (0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 30, 60, 300, 3600)
 _BATCH_BUCKETS = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000)
+
+
+class Waits(Collector):
+    """A histogram of how long many waited, told once for all who waited equally long: a reading a time is dear."""
+
+    def __init__(self, name: str, documentation: str) -> None:
+        self._name, self._documentation = name, documentation
+        # One more than there are bounds: what is beyond the last.
+        self._counts = [0] * (len(_LATENCY_BUCKETS_S) + 1)
+        self._sum_s = 0.0
+
+    def add(self, wait_s: float, count: int) -> None:
+        """Count those who waited so long."""
+        self._counts[bisect_left(_LATENCY_BUCKETS_S, wait_s)] += count
+        self._sum_s += wait_s * count
+
+    def collect(self) -> Iterator[HistogramMetricFamily]:
+        """Yield what is told, as prometheus_client asks for it."""
+        bounds = [*(str(float(bound)) for bound in _LATENCY_BUCKETS_S), "+Inf"]
+        buckets = list(zip(bounds, map(float, accumulate(self._counts)), strict=True))
+        yield HistogramMetricFamily(self._name, self._documentation, buckets, self._sum_s)
 
 
 class RunnerMetrics:
@@ -37,12 +62,10 @@ class RunnerMetrics:
         self.open_holds = Gauge(
             "wattledger_open_holds", "Held readings whose episode is still open", registry=self.registry
         )
-        self.reading_to_balance_seconds = Histogram(
-            "wattledger_reading_to_balance_seconds",
-            "From a reading's publication to the balance that it changed",
-            buckets=_LATENCY_BUCKETS_S,
-            registry=self.registry,
+        self.reading_to_balance = Waits(
+            "wattledger_reading_to_balance_seconds", "From a reading's publication to the balance that it changed"
         )
+        self.registry.register(self.reading_to_balance)
 
 
 class ControlMetrics:

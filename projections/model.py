@@ -9,13 +9,22 @@ from psycopg import Connection, Cursor
 from psycopg.sql import SQL, Identifier
 
 from ledger.store.log import Logged
+from projections.outline import UsageOutline
 
 LIVE = "projections"
 
 
-def columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
-    """Turn rows into the arrays that `unnest` takes; there must be a row."""
-    return [list(column) for column in zip(*rows, strict=True)]
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """A batch in the order of the ledger: every event, and those among them that are more than plain usage."""
+
+    events: Sequence[Logged]
+    beside_usage: Sequence[Logged]
+
+
+def feed_of(events: Sequence[Logged]) -> Feed:
+    """Return a batch as read models are fed it; told apart once, for nearly every event is usage."""
+    return Feed(events, [event for event in events if type(event.fact) is not UsageOutline])
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +41,17 @@ class ReadModel:
 
     `project(cursor, events, schema)` folds a batch in the order of the ledger and writes it with one statement per
     table. The schema is a parameter so that a rebuild can fill temporary tables with the very same code. Feeding the
-    same events in batches of any size must leave the same rows (design I5).
+    same events in batches of any size must leave the same rows (design I5). One that `passes_over_usage` is fed none.
     """
 
     name: str
     tables: tuple[Table, ...]
     project: Callable[[Cursor[Any], Sequence[Logged], str], None]
+    passes_over_usage: bool = False
+
+    def take(self, cursor: Cursor[Any], feed: Feed, *, schema: str = LIVE) -> None:
+        """Project what this read model is fed of a batch."""
+        self.project(cursor, feed.beside_usage if self.passes_over_usage else feed.events, schema)
 
     def digest(self, connection: Connection[Any], *, schema: str = LIVE) -> str:
         """Return the SHA-256, in hex, of every row in the order of the keys."""

@@ -8,7 +8,8 @@ from psycopg import Connection, Cursor
 from psycopg.rows import tuple_row
 
 from ledger.store.log import Logged, read_log
-from projections.model import LIVE, ReadModel
+from projections.model import ReadModel, feed_of
+from projections.outline import outline_of
 
 CHANNEL = "projections"
 
@@ -49,13 +50,14 @@ def project_next(connection: Connection[Any], *, models: Sequence[ReadModel], li
     behind = min(positions[model.name] for model in models)
     fed = [model for model in models if positions[model.name] == behind]
     next_position = min((p for m in models if (p := positions[m.name]) > behind), default=None)
-    events = read_log(connection, after=behind, upto=next_position, limit=limit)
+    events = read_log(connection, after=behind, upto=next_position, limit=limit, reading=outline_of)
     if not events:
         return None
+    feed = feed_of(events)
     with connection.transaction(), connection.cursor(row_factory=tuple_row) as cursor:
         _hold(cursor, fed, behind)
         for model in fed:
-            model.project(cursor, events, LIVE)
+            model.take(cursor, feed)
         move(cursor, names=[model.name for model in fed], position=events[-1].position)
     return Batch(tuple(model.name for model in fed), events)
 

@@ -84,4 +84,4 @@ def _shortened(text: str) -> str:
     return line if len(line) <= _SHOWN_CHARACTERS else f"{line[: _SHOWN_CHARACTERS - 1]}…"
 
 
-MODEL = ReadModel("proposals", (Table("proposals", ("proposal",)),), project)
+MODEL = ReadModel("proposals", (Table("proposals", ("proposal",)),), project, passes_over_usage=True)

@@ -10,7 +10,8 @@ from psycopg.sql import SQL, Identifier
 
 from ledger.store.log import read_log
 from projections.catalogue import named
-from projections.model import LIVE, ReadModel
+from projections.model import LIVE, ReadModel, feed_of
+from projections.outline import outline_of
 from projections.process import connect
 from projections.project import held_position, move, register, tracked
 
@@ -83,11 +84,11 @@ class Builder:
     def build(self, *, upto: int) -> None:
         """Feed the shadow tables every event up to and including a position."""
         while self.position < upto:
-            events = read_log(self.connection, after=self.position, upto=upto, limit=self.batch)
+            events = read_log(self.connection, after=self.position, upto=upto, limit=self.batch, reading=outline_of)
             if not events:
                 return
             with self.connection.transaction(), self.connection.cursor(row_factory=tuple_row) as cursor:
-                self.model.project(cursor, events, SHADOW)
+                self.model.take(cursor, feed_of(events), schema=SHADOW)
             self.position = events[-1].position
             self.events += len(events)
             if self.progress:

@@ -14,7 +14,8 @@ from ledger.domain.relay import OrderIssued, Relay
 from ledger.store.log import Logged
 from ledger.store.mapper import fact_of
 from ledger.values.identity import relay_stream
-from projections.model import LIVE, ReadModel, Table, columns
+from projections.arrays import columns
+from projections.model import LIVE, ReadModel, Table
 from projections.switching import Switching, switched
 
 RELAY_FACTS = (
@@ -130,4 +131,4 @@ def _row(switching: Switching, position: int) -> tuple[object, ...]:
     )
 
 
-MODEL = ReadModel("relay", (Table("relay", ("supply",)),), project)
+MODEL = ReadModel("relay", (Table("relay", ("supply",)),), project, passes_over_usage=True)

@@ -1,5 +1,6 @@
 """The process `project`: tails the ledger's log and keeps every read model up to date."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -9,13 +10,14 @@ from typing import Any
 import structlog
 from psycopg import Connection
 
-from ledger.domain.meter import UsageCorrected, UsageDebited
+from ledger.domain.meter import UsageCorrected
 from ledger.store.gate import CHANNEL
 from ledger.store.log import head_of
 from projections.catalogue import MODELS
 from projections.holds import open_hold_count
 from projections.metrics import RunnerMetrics, served
 from projections.model import ReadModel
+from projections.outline import USAGE
 from projections.pace import Pace
 from projections.process import Work, keep_working, stop_on_signals
 from projections.project import Batch, Overtaken, project_next, register, tracked
@@ -80,10 +82,14 @@ class Runner:
         self.metrics.batch_size.observe(len(batch.events))
         if "balances" not in batch.models:
             return
-        for event in batch.events:
-            if isinstance(event.fact, UsageDebited | UsageCorrected):
-                latency = now - event.fact.source.published_at
-                self.metrics.reading_to_balance_seconds.observe(max(latency.total_seconds(), 0.0))
+        published = Counter(
+            event.fact.source.published_at
+            for event in batch.events
+            if isinstance(event.fact, (*USAGE, UsageCorrected))
+        )
+        for published_at, readings in published.items():
+            latency = now - published_at
+            self.metrics.reading_to_balance.add(max(latency.total_seconds(), 0.0), readings)
 
     def _observe_lag(self, connection: Connection[Any]) -> None:
         # Positions first: read the other way round, a projection could seem to be ahead of the head.

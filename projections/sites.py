@@ -46,4 +46,4 @@ def project(cursor: Cursor[Any], events: Sequence[Logged], schema: str) -> None:
     )
 
 
-MODEL = ReadModel("sites", (Table("sites", ("site", "effective_from")),), project)
+MODEL = ReadModel("sites", (Table("sites", ("site", "effective_from")),), project, passes_over_usage=True)

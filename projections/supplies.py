@@ -9,7 +9,8 @@ from psycopg.sql import SQL, Identifier
 from ledger.domain.supply import MeterInstalled, SupplyOccupied, SupplyRegistered
 from ledger.domain.supply_life import ConcentratorChanged, MeterRemoved, SupplyCommissioned, SupplyVacated
 from ledger.store.log import Logged
-from projections.model import ReadModel, Table, columns
+from projections.arrays import columns
+from projections.model import ReadModel, Table
 
 _REGISTER = SQL("""
 INSERT INTO {schema}.supplies (supply, site, concentrator, building, room, meter, measures, position)
@@ -75,4 +76,9 @@ def project(cursor: Cursor[Any], events: Sequence[Logged], schema: str) -> None:
         cursor.execute(_OCCUPY.format(**names), columns(occupancies))
 
 
-MODEL = ReadModel("supplies", (Table("supplies", ("supply",)), Table("occupancies", ("supply", "position"))), project)
+MODEL = ReadModel(
+    "supplies",
+    (Table("supplies", ("supply",)), Table("occupancies", ("supply", "position"))),
+    project,
+    passes_over_usage=True,
+)

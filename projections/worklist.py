@@ -15,7 +15,8 @@ from ledger.domain.meter_life import BaseChanged, SerialConfirmed
 from ledger.domain.protection import ProtectionLifted, ProtectionReviewLapsed, SupplyProtected
 from ledger.domain.relay import OrderConcluded, OrderIssued
 from ledger.store.log import Logged
-from projections.model import ReadModel, Table, columns
+from projections.arrays import columns
+from projections.model import ReadModel, Table
 
 SERIAL_MISMATCH = "serial-mismatch"
 PROTECTION_REVIEW = "protection-review"
@@ -135,4 +136,4 @@ def items(connection: Connection[Any], *, kind: str | None = None) -> list[Item]
         ).fetchall()
 
 
-MODEL = ReadModel("worklist", (Table("worklist", ("kind", "subject")),), project)
+MODEL = ReadModel("worklist", (Table("worklist", ("kind", "subject")),), project, passes_over_usage=True)

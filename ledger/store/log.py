@@ -1,10 +1,10 @@
 """The log: every event in the order of its position, read in batches, awaited by NOTIFY."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Any, LiteralString
 from uuid import UUID
 
+import msgspec
 from psycopg import Connection
 from psycopg.rows import tuple_row
 
@@ -12,9 +12,10 @@ from ledger.domain.event import Fact
 from ledger.store.gate import CHANNEL
 from ledger.store.mapper import fact_of
 
+Reading = Callable[[str, bytes], Fact]
 
-@dataclass(frozen=True, slots=True)
-class Logged:
+
+class Logged(msgspec.Struct, frozen=True, gc=False):
     """An event where it stands in the ledger."""
 
     position: int
@@ -23,16 +24,26 @@ class Logged:
     fact: Fact
 
 
-def read_log(connection: Connection[Any], *, after: int, upto: int | None = None, limit: int = 1_000) -> list[Logged]:
-    """Return up to `limit` events after a position, in order."""
-    return _read(connection, _READ, after, upto, limit)
+def read_log(
+    connection: Connection[Any],
+    *,
+    after: int,
+    upto: int | None = None,
+    limit: int = 1_000,
+    reading: Reading = fact_of,
+) -> list[Logged]:
+    """Return up to `limit` events after a position, in order.
+
+    `reading` makes a fact of its topic and stored bytes: whoever needs a part of each may read that alone.
+    """
+    return _read(connection, _READ, after, upto, limit, reading)
 
 
 def read_control_log(
     connection: Connection[Any], *, after: int, upto: int | None = None, limit: int = 1_000
 ) -> list[Logged]:
     """Return up to `limit` events after a position that are not of meter streams, passing over all debits."""
-    return _read(connection, _READ_CONTROL, after, upto, limit)
+    return _read(connection, _READ_CONTROL, after, upto, limit, fact_of)
 
 
 def newest_of(connection: Connection[Any], *, streams: Sequence[UUID]) -> dict[UUID, Logged]:
@@ -85,8 +96,12 @@ ORDER BY notification_id LIMIT %s
 
 
 def _read(
-    connection: Connection[Any], query: LiteralString, after: int, upto: int | None, limit: int
+    connection: Connection[Any], query: LiteralString, after: int, upto: int | None, limit: int, reading: Reading
 ) -> list[Logged]:
-    with connection.cursor(row_factory=tuple_row) as cursor:
+    # Binary, for as text each byte of a fact would be written as two digits and read again.
+    with connection.cursor(row_factory=tuple_row, binary=True) as cursor:
         cursor.execute(query, (after, 2**62 if upto is None else upto, limit), prepare=True)
-        return [Logged(row[0], row[1], row[2], fact_of(row[3], bytes(row[4]))) for row in cursor]
+        return [
+            Logged(position, stream, version, reading(topic, state))
+            for position, stream, version, topic, state in cursor.fetchall()
+        ]

@@ -53,7 +53,12 @@ def fact_of(topic: str, state: bytes) -> Fact:
     except KeyError:
         raise UnknownFact(f"topic {topic!r} is not known here; a newer version wrote it: upgrade") from None
     except msgspec.DecodeError as error:
-        raise UnknownFact(f"an event of topic {topic!r} cannot be read ({error}); run `wattledger audit`") from None
+        raise unreadable(topic, error) from None
+
+
+def unreadable(topic: str, error: msgspec.DecodeError) -> UnknownFact:
+    """Return what is raised for stored bytes that are not of their topic's shape."""
+    return UnknownFact(f"an event of topic {topic!r} cannot be read ({error}); run `wattledger audit`")
 
 
 def _readable(event: Event) -> StoredEvent:

@@ -47,6 +47,10 @@ def costs_by_hour(start: datetime, end: datetime, cost_micros: int) -> Iterator[
         yield hour_of(end), cost_micros
         return
     last = hour_of(end - _MICROSECOND)
+    if start >= _FIRST + last * _HOUR:
+        # Nearly every span: meters are read more often than hours pass.
+        yield last, cost_micros
+        return
     first = max(hour_of(start), last - LONGEST_SPAN_HOURS + 1)
     length = (end - start) // _MICROSECOND
     for hour in range(first, last + 1):
