@@ -13,8 +13,10 @@ from ledger.domain.cuts import CutsDismissed, CutsHeld, CutsReleased
 from ledger.domain.meter import ReadingHeld
 from ledger.domain.meter_life import BaseChanged, SerialConfirmed
 from ledger.domain.protection import ProtectionLifted, ProtectionReviewLapsed, SupplyProtected
+from ledger.domain.receipt import ReceiptIdentified, ReceiptKept, ReceiptReopened, ReceiptReturned
 from ledger.domain.relay import OrderConcluded, OrderIssued
 from ledger.store.log import Logged
+from ledger.values.money import text_from_micros
 from projections.arrays import columns
 from projections.model import ReadModel, Table
 
@@ -22,6 +24,7 @@ SERIAL_MISMATCH = "serial-mismatch"
 PROTECTION_REVIEW = "protection-review"
 HELD_BATCH = "held-batch"
 RELAY_UNCONFIRMED = "relay-unconfirmed"
+UNIDENTIFIED_RECEIPT = "unidentified-receipt"
 # So many orders in a row for the same end, and the relay still is not as it should be: somebody has to go there.
 TRIES_BEFORE_ESCALATION = 3
 
@@ -78,6 +81,14 @@ def _changes(event: Logged) -> Iterator[_Change]:
             yield _Change(HELD_BATCH, event.fact.site, None)
         case OrderIssued() | OrderConcluded():
             yield from _relay_changes(event.fact)
+        case ReceiptKept() | ReceiptReopened() as fact:
+            detail = (
+                f"{text_from_micros(fact.amount_micros)} came in, nobody knows for whom: identify it, or return it"
+            )
+            item = Item(UNIDENTIFIED_RECEIPT, fact.receipt, fact.recorded_at, detail)
+            yield _Change(UNIDENTIFIED_RECEIPT, fact.receipt, item)
+        case ReceiptIdentified() | ReceiptReturned():
+            yield _Change(UNIDENTIFIED_RECEIPT, event.fact.receipt, None)
 
 
 def _relay_changes(fact: OrderIssued | OrderConcluded) -> Iterator[_Change]:

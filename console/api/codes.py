@@ -23,6 +23,11 @@ def _tariff(tariff: _Text) -> str:
     return tariff.replace("~", "/")
 
 
+def _receipt(receipt: _Text) -> str:
+    return receipt.replace("~", "/")
+
+
 AccountInPath = Annotated[str, Depends(_account)]
 SupplyInPath = Annotated[str, Depends(_supply)]
 TariffInPath = Annotated[str, Depends(_tariff)]
+ReceiptInPath = Annotated[str, Depends(_receipt)]

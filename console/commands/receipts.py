@@ -15,7 +15,13 @@ _Channel = Annotated[str, typer.Option(help="How the money came in.")]
 def register(app: typer.Typer) -> None:
     """Add the group `receipts`."""
     group = typer.Typer(help="Money that comes in without an account.", no_args_is_help=True)
-    for name, command in (("keep", keep), ("identify", identify), ("settle", settle)):
+    for name, command in (
+        ("keep", keep),
+        ("list", show),
+        ("identify", identify),
+        ("return", send_back),
+        ("settle", settle),
+    ):
         group.command(name)(command)
     app.add_typer(group, name="receipts", rich_help_panel="Finance")
 
@@ -27,6 +33,9 @@ def keep(
     channel: _Channel = "bank",
     reason: _Reason = "unidentified",
     key: _Key = None,
+    is_cleared: Annotated[
+        bool, typer.Option("--clearing", help="The channel's provider has the money still, and will pay it out.")
+    ] = False,
 ) -> None:
     """Keep money that came in and nobody can place, until `receipts identify` says whose it is."""
     from console.connection import opened_ledger
@@ -36,8 +45,38 @@ def keep(
 
     by = given_by(operator=operator, reason=reason, key=key)
     with opened_ledger(os.environ) as ledger:
-        booked = keep_receipt(ledger, receipt=receipt, amount_micros=micros_from_text(amount), channel=channel, by=by)
+        booked = keep_receipt(
+            ledger,
+            receipt=receipt,
+            amount_micros=micros_from_text(amount),
+            channel=channel,
+            by=by,
+            is_cleared=is_cleared,
+        )
     typer.echo(f"{receipt}: kept (position {booked.position}, key {by.key})")
+
+
+def show(
+    every: Annotated[bool, typer.Option("--all", help="Those with an account, or returned, too.")] = False,
+) -> None:
+    """List the receipts that wait for somebody to say whose they are."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from console.connection import finance_connection
+    from projections.receipts import receipts
+
+    with finance_connection(os.environ) as connection:
+        rows = receipts(connection, every=every)
+    if not rows:
+        typer.echo("no receipt was kept yet" if every else "no receipt waits")
+        return
+    table = Table("receipt", "channel", "kept", "outcome", "account")
+    table.add_column("amount", justify="right")
+    for row in rows:
+        kept = f"{row.kept_at:%Y-%m-%d %H:%M}"
+        table.add_row(row.receipt, row.channel, kept, row.outcome, row.account, f"{row.amount:,.2f}")
+    Console().print(table)
 
 
 def identify(
@@ -56,6 +95,18 @@ def identify(
     with opened_ledger(os.environ) as ledger:
         booked = identify_receipt(ledger, receipt=receipt, account=account, by=by)
     typer.echo(f"{receipt}: credited to {account} (position {booked.position}, key {by.key})")
+
+
+def send_back(receipt: _Receipt, operator: _Operator, reason: _Reason = "unknown-payee", key: _Key = None) -> None:
+    """Book that a kept receipt went back to whoever had sent it, once."""
+    from console.connection import opened_ledger
+    from console.ordering import given_by
+    from ledger.usecases.money.receipts import return_receipt
+
+    by = given_by(operator=operator, reason=reason, key=key)
+    with opened_ledger(os.environ) as ledger:
+        booked = return_receipt(ledger, receipt=receipt, by=by)
+    typer.echo(f"{receipt}: returned (position {booked.position}, key {by.key})")
 
 
 def settle(

@@ -30,7 +30,7 @@ from ledger.domain.event import Fact, Posting
 from ledger.domain.meter import BillingPeriodClosed, TimeChargeDebited, UsageCorrected, UsageDebited
 from ledger.domain.meter_life import OccupancyCorrected
 from ledger.domain.postings import balanced, correction_postings, debit_postings, top_up_postings
-from ledger.domain.receipt import ClearingSettled, ReceiptKept
+from ledger.domain.receipt import ClearingSettled, ReceiptKept, ReceiptReturned
 
 F = TypeVar("F", bound=Fact)
 
@@ -162,8 +162,17 @@ def _closed(fact: AccountClosed) -> list[Posting]:
 def _kept(fact: ReceiptKept) -> list[Posting]:
     return balanced(
         [
-            Posting(chart.cash(fact.channel), "", fact.amount_micros),
+            Posting(fact.money, "", fact.amount_micros),
             Posting(chart.UNIDENTIFIED, "", -fact.amount_micros),
+        ]
+    )
+
+
+def _returned(fact: ReceiptReturned) -> list[Posting]:
+    return balanced(
+        [
+            Posting(chart.UNIDENTIFIED, "", fact.amount_micros),
+            Posting(fact.source, "", -fact.amount_micros),
         ]
     )
 
@@ -208,5 +217,6 @@ BOOKS: dict[str, Callable[[Any], list[Posting]]] = {
     ChargeAccrued.topic: _accrued,
     AccountClosed.topic: _closed,
     ReceiptKept.topic: _kept,
+    ReceiptReturned.topic: _returned,
     ClearingSettled.topic: _settled,
 }

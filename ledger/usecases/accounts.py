@@ -1,7 +1,6 @@
 """Accounts: open one, top it up."""
 
 import hashlib
-import re
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -16,7 +15,7 @@ from ledger.store.application import Ledger
 from ledger.store.command import Command
 from ledger.store.standing import BalancesBehind, Standing
 from ledger.usecases.attempt import Booked, appended, appended_on_standing, appended_once, checked_key
-from ledger.usecases.codes import checked_code, checked_currency
+from ledger.usecases.codes import checked_code, checked_currency, checked_reference_hash
 from ledger.usecases.credit.crediting import application, check_top_up
 from ledger.usecases.credit.policies import terms_of
 from ledger.usecases.money.tax_point import shares_of
@@ -27,8 +26,6 @@ from ledger.values.money import text_from_micros
 
 # A top-up beyond this is a slip of the keyboard; it is a thousand times a large household's yearly bill.
 MAX_TOP_UP_MICROS = 10_000_000 * 1_000_000
-
-_HASH = re.compile(r"[0-9a-f]{64}")
 
 
 def open_account(ledger: Ledger, *, account: str, site: str, currency: str, now: datetime) -> int:
@@ -74,9 +71,7 @@ def top_up(  # noqa: PLR0913 - each is the caller's to say
     """
     _check_amount(amount_micros)
     checked_key(key)
-    if reference_hash and not _HASH.fullmatch(reference_hash):
-        # What is refused is not shown: it may be the reference itself.
-        raise InvalidValue("reference_hash is not 64 hexadecimal digits; give the keyed hash, never the reference")
+    checked_reference_hash(reference_hash)
     checked_code(channel, what="channel")
     stream = account_stream(account)
     content = {

@@ -25,7 +25,13 @@ from ledger.domain.event import Fact
 from ledger.domain.meter import Difference
 from ledger.domain.policy import FourEyesChanged
 from ledger.domain.proposal import ProposalApproved, ProposalExpired, ProposalMade, ProposalRejected
-from ledger.domain.receipt import ClearingSettled, ReceiptIdentified, ReceiptKept
+from ledger.domain.receipt import (
+    ClearingSettled,
+    ReceiptIdentified,
+    ReceiptKept,
+    ReceiptReopened,
+    ReceiptReturned,
+)
 from ledger.domain.tariff import TariffPublished
 from tests.ledger.builders import FLAT_TARIFF, MOVED_IN
 
@@ -146,6 +152,36 @@ MONEY_FACTS: list[Fact] = [
         amount_micros=50_000_000,
         operator="li",
         recorded_at=MOVED_IN,
+    ),
+    booked(
+        ReceiptKept(
+            receipt="app-17",
+            amount_micros=50_000_000,
+            channel="app",
+            reference_hash="0f" * 32,
+            operator="li",
+            key_hash=KEY_HASH,
+            source=chart.clearing("app"),
+            recorded_at=MOVED_IN,
+        )
+    ),
+    ReceiptReopened(
+        receipt="bank-2026-03-02-17",
+        account="room-1-a",
+        amount_micros=50_000_000,
+        operator="li",
+        recorded_at=MOVED_IN,
+    ),
+    booked(
+        ReceiptReturned(
+            receipt="app-17",
+            amount_micros=50_000_000,
+            source=chart.clearing("app"),
+            reason="unknown-payee",
+            operator="li",
+            key_hash=KEY_HASH,
+            recorded_at=MOVED_IN,
+        )
     ),
     booked(
         ClearingSettled(

@@ -1,5 +1,6 @@
 """Refunds, adjustments, debits given back, write-offs, closing, disputes, receipts: what each books and refuses."""
 
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Any
 
@@ -10,12 +11,13 @@ from ledger.domain.account_facts import DebitCorrected
 from ledger.domain.event import Event
 from ledger.domain.meter import TimeChargeDebited
 from ledger.store.application import Ledger
+from ledger.usecases.attempt import Booked
 from ledger.usecases.money.attempt import MoneyCommand
 from ledger.usecases.money.disputing import OpenDispute, ResolveDispute
 from ledger.usecases.money.paying_out import CloseAccount, CollectDebt, Refund
 from ledger.usecases.money.putting_right import Adjust, CorrectDebit, WriteOff
-from ledger.usecases.money.receipts import identify_receipt, keep_receipt, settle_clearing
-from ledger.usecases.money.undoing import ReverseTopUp
+from ledger.usecases.money.receipts import identify_receipt, keep_receipt, return_receipt, settle_clearing
+from ledger.usecases.money.undoing import ChargeBack, ReverseTopUp
 from ledger.values.errors import Conflict, InvalidValue, LedgerError, NotFound, Refused
 from ledger.values.identity import meter_stream
 from tests.ledger.facts import FACTS
@@ -172,6 +174,63 @@ def test_an_unidentified_receipt_is_credited_once_to_whom_it_belongs(
     assert newest(writer).receipt_position == kept.position  # type: ignore[attr-defined]
     with pytest.raises(Refused, match="'r-1' was credited to account 'a-1' already"):
         identify_receipt(ledger, receipt="r-1", account="a-2", by=till.by())
+
+
+def test_a_receipt_goes_back_to_whoever_had_sent_it_once(till: Till, ledger: Ledger, writer: Connection[Any]) -> None:
+    keep_receipt(ledger, receipt="r-1", amount_micros=micros(50), channel="app", by=till.by(), is_cleared=True)
+    assert books(writer)["assets:clearing:app"] == 50
+    by = till.by(key="back")
+    first = return_receipt(ledger, receipt="r-1", by=by)
+    assert books(writer) == {}
+    assert return_receipt(ledger, receipt="r-1", by=by) == Booked(first.position, is_repeat=True)
+    with pytest.raises(Refused, match="'r-1' was returned to whoever had sent it"):
+        return_receipt(ledger, receipt="r-1", by=till.by())
+    with pytest.raises(Refused, match="'r-1' was returned"):
+        identify_receipt(ledger, receipt="r-1", account="a-1", by=till.by())
+    with pytest.raises(NotFound, match="no receipt 'r-2'"):
+        return_receipt(ledger, receipt="r-2", by=till.by())
+
+
+def test_a_receipt_that_was_credited_to_the_wrong_account_waits_again_once_that_is_reversed(
+    till: Till, ledger: Ledger, writer: Connection[Any]
+) -> None:
+    keep_receipt(ledger, receipt="r-1", amount_micros=micros(50), channel="bank", by=till.by())
+    wrong = identify_receipt(ledger, receipt="r-1", account="a-1", by=till.by())
+    till.orders(ReverseTopUp(top_up_position=wrong.position), reason="wrong-account")
+    assert books(writer)["liabilities:unidentified-receipts"] == -50
+    identify_receipt(ledger, receipt="r-1", account="a-2", by=till.by())
+    assert till.stands("a-1", balance=0, debt=0)
+    assert till.stands("a-2", balance=50, debt=0)
+    assert "liabilities:unidentified-receipts" not in books(writer)
+
+
+def test_a_receipt_that_the_bank_takes_back_does_not_wait_again(
+    till: Till, ledger: Ledger, writer: Connection[Any]
+) -> None:
+    keep_receipt(ledger, receipt="r-1", amount_micros=micros(50), channel="bank", by=till.by())
+    top_up = identify_receipt(ledger, receipt="r-1", account="a-1", by=till.by())
+    till.orders(ChargeBack(top_up_position=top_up.position), reason="recalled")
+    assert books(writer) == {}
+    with pytest.raises(Refused, match="credited to account 'a-1' already"):
+        identify_receipt(ledger, receipt="r-1", account="a-2", by=till.by())
+
+
+def test_of_many_who_place_one_receipt_at_once_one_does(till: Till, ledger: Ledger) -> None:
+    keep_receipt(ledger, receipt="r-1", amount_micros=micros(50), channel="bank", by=till.by())
+
+    def place(number: int) -> str:
+        by = till.by(key=f"at-once-{number}")
+        try:
+            if number % 2:
+                return_receipt(ledger, receipt="r-1", by=by)
+            else:
+                identify_receipt(ledger, receipt="r-1", account=f"a-{1 + number % 4 // 2}", by=by)
+        except Refused:
+            return "refused"
+        return "done"
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sorted(pool.map(place, range(8))) == ["done", *["refused"] * 7]
 
 
 def test_a_provider_pays_out_what_it_had_less_its_fees(till: Till, ledger: Ledger, writer: Connection[Any]) -> None:

@@ -47,6 +47,8 @@ MOVES_NO_MONEY = {
     "proposal.rejected/1",
     # The account's `account.credited` of the same transaction books it.
     "receipt.identified/1",
+    # The account's `account.top-up-reversed` of the same transaction books it.
+    "receipt.reopened/1",
     "meter.base-changed/1",
     "meter.hold-settled/1",
     "meter.occupancy-closed/1",

@@ -90,6 +90,22 @@ def test_what_another_approved_already_is_done_in_one_go(run: Run) -> None:
     assert "refund: booked (position 4" in outcome.output
 
 
+def test_a_receipt_waits_on_the_worklist_until_it_is_placed_or_returned(run: Run) -> None:
+    for code in ("r-1", "r-2"):
+        assert f"{code}: kept (position" in run("receipts", "keep", code, "25", "--operator", "li").output
+    listed = run("receipts", "list").output
+    assert "r-1" in listed
+    assert "25.00" in listed
+    assert run("worklist", "--kind", "unidentified-receipt").output.count("25.00 came in, nobody knows for whom") == 2
+    assert "r-1: credited to a-1" in run("receipts", "identify", "r-1", "a-1", "--operator", "li").output
+    assert "r-2: returned" in run("receipts", "return", "r-2", "--operator", "li").output
+    assert run("receipts", "list").output == "no receipt waits\n"
+    assert "unidentified-receipt" not in run("worklist").output
+    every = run("receipts", "list", "--all").output
+    assert "identified" in every
+    assert "returned" in every
+
+
 def test_the_policy_is_shown_and_changed(run: Run) -> None:
     assert "one person decides up to 500.00" in run("policy", "four-eyes").output
     run("policy", "four-eyes", "--limit", "50", "--operator", "li")

@@ -12,6 +12,7 @@ from console.api.keys import ApiKey
 from console.api.paging import CodeCursor, Limit, Page, paged
 from console.api.problems import responses
 from console.api.values import Amount, Body, Code, IdempotencyKey, Kwh, PaidAmount, amount_text, kwh_text
+from console.api.who import api_key
 from ledger.usecases.accounts import account_of, open_account, top_up
 from ledger.usecases.credit.crediting import application_at
 from ledger.values.money import decimal_from_micros, micros_from_text, text_from_micros
@@ -132,7 +133,7 @@ def pay_in(
         account=account,
         amount_micros=amount_micros,
         channel=body.channel,
-        key=f"api/{key.id}/{idempotency_key}",
+        key=api_key(key, idempotency_key),
         now=services.now(),
         consent=body.consent,
     )

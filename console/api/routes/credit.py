@@ -11,10 +11,10 @@ from console.api.codes import AccountInPath
 from console.api.keys import ApiKey
 from console.api.problems import responses
 from console.api.values import Amount, Body, Code, IdempotencyKey
+from console.api.who import ordered_by
 from console.credit import payable
 from ledger.usecases.credit.commands import TakeEmergencyCredit
 from ledger.usecases.credit.standing import account_credit
-from ledger.usecases.money.attempt import By
 from ledger.usecases.money.carrying_out import carry_out
 from ledger.values.money import text_from_micros
 from projections.habits import credit_runs_out_at
@@ -100,11 +100,6 @@ def take_emergency_credit(
     key: Annotated[ApiKey, Depends(needing("kiosk", "operator"))],
 ) -> EmergencyCreditTaken:
     """Take the emergency credit that an account is offered, once per Idempotency-Key of this API key."""
-    by = By(
-        operator=f"api-{key.id}",
-        reason="asked-for",
-        key=f"api/{key.id}/{idempotency_key}",
-        now=services.now(),
-    )
+    by = ordered_by(services, key, idempotency_key, reason="asked-for")
     booked = carry_out(services.ledger, TakeEmergencyCredit(account=account, channel=body.channel), by=by)
     return EmergencyCreditTaken(position=booked.position, is_repeat=booked.is_repeat)

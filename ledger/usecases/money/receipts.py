@@ -1,17 +1,23 @@
-"""Money without an account: receipts kept until somebody knows whose they are, and what providers pay out."""
+"""Money without an account: receipts kept until somebody knows whose they are, and what providers pay out.
+
+keep_receipt       the money is on `liabilities:unidentified-receipts`
+identify_receipt   it was an account's top-up, applied like any other
+return_receipt     it went back to whoever had sent it
+"""
 
 from collections.abc import Callable, Sequence
 
 from ledger.domain import chart
+from ledger.domain import receipt as receipt_stream_of
 from ledger.domain.account import AccountCredited
 from ledger.domain.booking import booked
 from ledger.domain.event import Event, Fact
-from ledger.domain.receipt import ClearingSettled, ReceiptIdentified, ReceiptKept
+from ledger.domain.receipt import ClearingSettled, Receipt, ReceiptIdentified, ReceiptKept, ReceiptReturned
 from ledger.store.application import Ledger
 from ledger.store.command import Command
 from ledger.store.standing import Standing
 from ledger.usecases.attempt import Booked, appended_on_standing, appended_once, checked_key
-from ledger.usecases.codes import checked_code
+from ledger.usecases.codes import checked_code, checked_reference_hash
 from ledger.usecases.credit.crediting import application
 from ledger.usecases.credit.policies import terms_of
 from ledger.usecases.money.attempt import Attempt, By, checked_amount
@@ -22,12 +28,24 @@ MAX_MICROS = 10_000_000_000 * 1_000_000
 
 
 def keep_receipt(
-    ledger: Ledger, *, receipt: str, amount_micros: int, channel: str, by: By, reference_hash: str = ""
+    ledger: Ledger,
+    *,
+    receipt: str,
+    amount_micros: int,
+    channel: str,
+    by: By,
+    reference_hash: str = "",
+    is_cleared: bool = False,
 ) -> Booked:
-    """Keep money that came in and nobody can place, under a code of ours; raises Refused for a code in use."""
+    """Keep money that came in and nobody can place, under a code of ours; raises Refused for a code in use.
+
+    `reference_hash` and `is_cleared` are as a top-up has them: the keyed hash of the channel's own reference, and
+    whether its provider has the money still. The same key with the same content returns the first result.
+    """
     by.check()
     checked_code(receipt, what="receipt")
     checked_code(channel, what="channel")
+    checked_reference_hash(reference_hash)
     checked_amount(amount_micros, what="receipt", most_micros=MAX_MICROS)
     fact = ReceiptKept(
         receipt=receipt,
@@ -36,16 +54,19 @@ def keep_receipt(
         reference_hash=reference_hash,
         operator=by.operator,
         key_hash=by.key_hash,
+        source=chart.clearing(channel) if is_cleared else "",
         recorded_at=by.now,
     )
     stream = receipt_stream(receipt)
 
     def decide() -> Sequence[Event]:
-        if _facts(ledger, receipt):
+        if receipt_of(ledger, receipt)[0] is not None:
             raise Refused(f"receipt {receipt!r} is kept already; give this one another code")
         return [Event(stream, 1, booked(fact))]
 
     content = {"receipt": receipt, "amount_micros": str(amount_micros), "channel": channel}
+    if is_cleared:
+        content["is_cleared"] = "True"
     return appended_once(ledger, decide, command=Command(f"receipt/{checked_key(by.key)}", content))
 
 
@@ -57,7 +78,7 @@ def identify_receipt(ledger: Ledger, *, receipt: str, account: str, by: By) -> B
 
     def decide(standing: Standing) -> Sequence[Event]:
         attempt = Attempt(ledger, by, standing)
-        kept = _kept(ledger, receipt)
+        kept, version = _kept(ledger, receipt)
         payee = attempt.open_account(account)
         words = application(
             ledger,
@@ -67,16 +88,14 @@ def identify_receipt(ledger: Ledger, *, receipt: str, account: str, by: By) -> B
             amount_micros=kept.amount_micros,
             now=by.now,
         )
-        attempt.say(
-            stream,
-            ReceiptIdentified(
-                receipt=receipt,
-                account=account,
-                amount_micros=kept.amount_micros,
-                operator=by.operator,
-                recorded_at=by.now,
-            ),
+        identified = ReceiptIdentified(
+            receipt=receipt,
+            account=account,
+            amount_micros=kept.amount_micros,
+            operator=by.operator,
+            recorded_at=by.now,
         )
+        attempt.events.append(Event(stream, version + 1, identified))
         attempt.book_on(
             account,
             AccountCredited(
@@ -95,6 +114,29 @@ def identify_receipt(ledger: Ledger, *, receipt: str, account: str, by: By) -> B
 
     key = Command(f"identify/{checked_key(by.key)}", {"receipt": receipt, "account": account})
     return appended_on_standing(ledger, decide, accounts=(account,), command=key)
+
+
+def return_receipt(ledger: Ledger, *, receipt: str, by: By) -> Booked:
+    """Book that a kept receipt went back to whoever had sent it, once; raises NotFound, or Refused for a gone one."""
+    by.check()
+    checked_code(receipt, what="receipt")
+    stream = receipt_stream(receipt)
+
+    def decide() -> Sequence[Event]:
+        kept, version = _kept(ledger, receipt)
+        fact = ReceiptReturned(
+            receipt=receipt,
+            amount_micros=kept.amount_micros,
+            source=kept.money,
+            reason=by.reason,
+            operator=by.operator,
+            key_hash=by.key_hash,
+            recorded_at=by.now,
+        )
+        return [Event(stream, version + 1, booked(fact))]
+
+    content = {"receipt": receipt, "reason": by.reason}
+    return appended_once(ledger, decide, command=Command(f"return/{checked_key(by.key)}", content))
 
 
 def settle_clearing(
@@ -135,16 +177,22 @@ def settle_clearing(
     return appended_once(ledger, decide, command=Command(f"clearing/{checked_key(by.key)}", content))
 
 
-def _facts(ledger: Ledger, receipt: str) -> tuple[Fact, ...]:
-    nothing: tuple[Fact, ...] = ()
-    return ledger.folded(receipt_stream(receipt), lambda facts, fact: (*facts, fact), nothing)[0]
+def receipt_of(ledger: Ledger, receipt: str) -> tuple[Receipt | None, int]:
+    """Return a receipt as its events leave it, and its version; None and 0 where there is none of this code."""
+    nothing: Receipt | None = None
+    return ledger.folded(receipt_stream(receipt), receipt_stream_of.evolve, nothing)
 
 
-def _kept(ledger: Ledger, receipt: str) -> ReceiptKept:
-    facts = _facts(ledger, receipt)
-    if not facts or not isinstance(facts[0], ReceiptKept):
+def _kept(ledger: Ledger, receipt: str) -> tuple[ReceiptKept, int]:
+    """Return what is kept still, and the version at which it is; raises NotFound, or Refused where it is gone.
+
+    What follows is appended after that very version: read again, it could be somebody else's who was first.
+    """
+    state, version = receipt_of(ledger, receipt)
+    if state is None:
         raise NotFound(f"there is no receipt {receipt!r}; keep it first, or check the code")
-    if len(facts) > 1:
-        account = getattr(facts[-1], "account", "")
-        raise Refused(f"receipt {receipt!r} was credited to account {account!r} already")
-    return facts[0]
+    if state.outcome == "identified":
+        raise Refused(f"receipt {receipt!r} was credited to account {state.account!r} already")
+    if state.outcome == "returned":
+        raise Refused(f"receipt {receipt!r} was returned to whoever had sent it")
+    return state.kept, version

@@ -11,11 +11,12 @@ from ledger.domain.account_facts import (
     TopUpTransferred,
     TransferReceived,
 )
+from ledger.domain.receipt import ReceiptKept, ReceiptReopened
 from ledger.store.application import Ledger
 from ledger.usecases.codes import checked_code
 from ledger.usecases.money.attempt import Attempt, MoneyCommand, checked_amount, top_up_at
 from ledger.values.errors import NotFound, Refused
-from ledger.values.identity import account_stream
+from ledger.values.identity import account_stream, receipt_stream
 
 # Long enough for a weekend: whoever loses power over somebody else's mistake is told first.
 NOTICE = timedelta(days=3)
@@ -34,7 +35,10 @@ class ReverseTopUp(MoneyCommand, frozen=True, kw_only=True, tag="reverse"):
     def decide(self, attempt: Attempt) -> None:
         """Book the reversal; raises Refused for a second one, saying what was first."""
         top_up = top_up_at(attempt, self.top_up_position)
-        attempt.book_on(top_up.account, TopUpReversed(**_undoing(attempt, top_up, self.top_up_position)))
+        words = _undoing(attempt, top_up, self.top_up_position)
+        if top_up.receipt_position:
+            _reopen(attempt, top_up)
+        attempt.book_on(top_up.account, TopUpReversed(**words))
 
 
 class ChargeBack(MoneyCommand, frozen=True, kw_only=True, tag="chargeback"):
@@ -53,6 +57,9 @@ class ChargeBack(MoneyCommand, frozen=True, kw_only=True, tag="chargeback"):
             checked_amount(self.fee_micros, what="fee", most_micros=MAX_FEE_MICROS)
         top_up = top_up_at(attempt, self.top_up_position)
         words = _undoing(attempt, top_up, self.top_up_position)
+        if top_up.receipt_position:
+            # The bank takes it from where it first was: nothing comes back to be identified once more.
+            words["source"] = _receipt(attempt, top_up).money
         attempt.book_on(top_up.account, TopUpChargedBack(**words, fee_micros=self.fee_micros))
 
 
@@ -116,6 +123,28 @@ def _undoing(attempt: Attempt, top_up: AccountCredited, position: int) -> dict[s
         "taxes": attempt.taxes(account.code, change_micros=-unspent_micros),
         **attempt.by.words,
     }
+
+
+def _receipt(attempt: Attempt, top_up: AccountCredited) -> ReceiptKept:
+    fact = attempt.logged(top_up.receipt_position).fact
+    if not isinstance(fact, ReceiptKept):
+        raise AssertionError(f"a top-up names a kept receipt, not {fact.topic} at {top_up.receipt_position}")
+    return fact
+
+
+def _reopen(attempt: Attempt, top_up: AccountCredited) -> None:
+    """Say that the receipt waits again for somebody to know whose it is."""
+    receipt = _receipt(attempt, top_up).receipt
+    attempt.say(
+        receipt_stream(receipt),
+        ReceiptReopened(
+            receipt=receipt,
+            account=top_up.account,
+            amount_micros=top_up.amount_micros,
+            operator=attempt.by.operator,
+            recorded_at=attempt.by.now,
+        ),
+    )
 
 
 def _notice(left_micros: int, now: datetime) -> datetime | None:

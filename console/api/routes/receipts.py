@@ -1,0 +1,133 @@
+"""Unidentified receipts: money that came in and nobody can place, until it is an account's or goes back."""
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import BaseModel, Field
+
+from console.api.access import AnyService, needing
+from console.api.codes import ReceiptInPath
+from console.api.keys import ApiKey
+from console.api.paging import CodeCursor, Limit, Page, paged
+from console.api.problems import responses
+from console.api.values import Amount, Body, Code, IdempotencyKey, PaidAmount, amount_text
+from console.api.who import ordered_by
+from ledger.domain.receipt import Outcome
+from ledger.usecases.money.receipts import identify_receipt, keep_receipt, return_receipt
+from ledger.values.money import micros_from_text
+from projections.receipts import ReceiptRow, receipts
+
+router = APIRouter(prefix="/v1/receipts", tags=["unidentified receipts"])
+
+
+class UnidentifiedReceipt(BaseModel):
+    """Money that came in; `account` has it where it is identified."""
+
+    receipt: Code
+    amount: Amount
+    channel: str
+    kept_at: datetime
+    outcome: Outcome
+    account: str | None
+    position: int = Field(description="Where what became of it last stands in the ledger.")
+
+
+class NewReceipt(Body):
+    """Money that came in and nobody can place."""
+
+    receipt: Code = Field(description="A code of yours for it.")
+    amount: PaidAmount
+    channel: Code = Field(default="bank", description="How the money came in.")
+
+
+class NewOwner(Body):
+    """Whose it is, and who says so."""
+
+    account: Code
+    operator: Code
+
+
+class NewReturn(Body):
+    """Why it goes back, and who says so."""
+
+    operator: Code
+    reason: Code = "unknown-payee"
+
+
+class ReceiptBooked(BaseModel):
+    """Where the command stands in the ledger."""
+
+    receipt: str
+    position: int
+    is_repeat: bool = Field(description="Whether this key had booked it before.")
+
+
+@router.get("", responses=responses(401, 403, 422, 429))
+def list_receipts(
+    services: AnyService,
+    _key: Annotated[ApiKey, Depends(needing("finance", "auditor"))],
+    limit: Limit = 100,
+    cursor: CodeCursor = "",
+    only_open: Annotated[bool, Query(alias="open", description="Only what nobody has placed yet.")] = False,
+) -> Page[UnidentifiedReceipt]:
+    """List receipts by code."""
+    with services.reading() as connection:
+        rows = receipts(connection, every=not only_open, after_=cursor, limit=limit + 1)
+    return paged([_shown(row) for row in rows], limit=limit, key=lambda row: row.receipt)
+
+
+@router.post("", status_code=201, responses=responses(401, 403, 409, 422, 429))
+def keep(
+    body: NewReceipt,
+    idempotency_key: IdempotencyKey,
+    services: AnyService,
+    key: Annotated[ApiKey, Depends(needing("finance", "payment-provider"))],
+) -> ReceiptBooked:
+    """Keep a receipt of money until somebody knows whose it is, once per Idempotency-Key of this API key."""
+    by = ordered_by(services, key, idempotency_key, reason="unidentified")
+    amount_micros = micros_from_text(body.amount)
+    booked = keep_receipt(
+        services.ledger, receipt=body.receipt, amount_micros=amount_micros, channel=body.channel, by=by
+    )
+    return ReceiptBooked(receipt=body.receipt, position=booked.position, is_repeat=booked.is_repeat)
+
+
+@router.post("/{receipt}/identifications", status_code=201, responses=responses(401, 403, 404, 409, 422, 429))
+def identify(
+    receipt: ReceiptInPath,
+    body: NewOwner,
+    idempotency_key: IdempotencyKey,
+    services: AnyService,
+    key: Annotated[ApiKey, Depends(needing("finance"))],
+) -> ReceiptBooked:
+    """Credit an account with a kept receipt, once."""
+    by = ordered_by(services, key, idempotency_key, reason="identified", operator=body.operator)
+    booked = identify_receipt(services.ledger, receipt=receipt, account=body.account, by=by)
+    return ReceiptBooked(receipt=receipt, position=booked.position, is_repeat=booked.is_repeat)
+
+
+@router.post("/{receipt}/returns", status_code=201, responses=responses(401, 403, 404, 409, 422, 429))
+def send_back(
+    receipt: ReceiptInPath,
+    body: NewReturn,
+    idempotency_key: IdempotencyKey,
+    services: AnyService,
+    key: Annotated[ApiKey, Depends(needing("finance"))],
+) -> ReceiptBooked:
+    """Book that a kept receipt went back to whoever had sent it, once."""
+    by = ordered_by(services, key, idempotency_key, reason=body.reason, operator=body.operator)
+    booked = return_receipt(services.ledger, receipt=receipt, by=by)
+    return ReceiptBooked(receipt=receipt, position=booked.position, is_repeat=booked.is_repeat)
+
+
+def _shown(row: ReceiptRow) -> UnidentifiedReceipt:
+    return UnidentifiedReceipt(
+        receipt=row.receipt,
+        amount=amount_text(row.amount),
+        channel=row.channel,
+        kept_at=row.kept_at,
+        outcome=row.outcome,
+        account=row.account or None,
+        position=row.position,
+    )
