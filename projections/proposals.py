@@ -11,6 +11,7 @@ from psycopg.sql import SQL, Identifier
 
 from ledger.domain.proposal import ProposalApproved, ProposalExpired, ProposalMade, ProposalRejected
 from ledger.store.log import Logged
+from ledger.values.money import text_from_micros
 from projections.model import ReadModel, Table
 
 # A tariff's whole text would hide the rest.
@@ -66,8 +67,8 @@ def project(cursor: Cursor[Any], events: Sequence[Logged], schema: str) -> None:
 
 
 def _row(made: ProposalMade, position: int) -> tuple[object, ...]:
-    words = {name: str(value) for name, value in made.command.items() if name != "kind" and value not in {"", 0}}
-    summary = ", ".join(f"{name} {_shortened(value)}" for name, value in sorted(words.items()))
+    words = {name: value for name, value in made.command.items() if name != "kind" and value not in {"", 0}}
+    summary = ", ".join(_told(name, value) for name, value in sorted(words.items()))
     return (
         made.proposal,
         str(made.command.get("kind", "")),
@@ -77,6 +78,12 @@ def _row(made: ProposalMade, position: int) -> tuple[object, ...]:
         made.expires_at,
         position,
     )
+
+
+def _told(name: str, value: str | int) -> str:
+    if name.endswith("_micros"):
+        return f"{name.removesuffix('_micros')} {text_from_micros(int(value))}"
+    return f"{name} {_shortened(str(value))}"
 
 
 def _shortened(text: str) -> str:

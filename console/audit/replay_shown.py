@@ -10,6 +10,7 @@ import msgspec
 
 from ledger.domain.event import Fact
 from ledger.domain.meter import Source
+from ledger.values.energy import kwh_from_milliwh
 from ledger.values.errors import InvalidValue
 from ledger.values.money import text_from_micros
 from projections.replay import Asked, Step
@@ -18,6 +19,7 @@ Writer = Callable[[Asked, Iterator[Step]], Iterator[str]]
 
 # What the table tells in columns or in lines of their own; JSON and CSV have the whole event.
 _TOLD = {"account", "recorded_at", "postings", "lines", "state", "before", "ended_at"}
+_NOTHING: tuple[Any, ...] = (None, "", (), [], {})
 _CSV = (
     "position", "stream", "version", "topic", "recorded_at", "effective_at", "month", "effective_month", "amount",
     "balance_recorded", "balance_effective", "postings", "event",
@@ -101,15 +103,32 @@ def evidence(fact: Fact) -> str:
 
 
 def _fields(fields: dict[str, Any]) -> str:
-    told = {name: value for name, value in fields.items() if value not in ("", (), []) and value is not False}
-    return ", ".join(f"{name.removesuffix('_micros')} {_value(name, value)}" for name, value in told.items())
+    told = {name: value for name, value in fields.items() if value not in _NOTHING and value is not False}
+    return ", ".join(f"{_name(name)} {_value(name, value)}" for name, value in told.items())
+
+
+def _name(field: str) -> str:
+    return field.removesuffix("_micros").replace("_milliwh", "_kwh")
 
 
 def _value(name: str, value: Any) -> str:
-    if name.endswith("_micros"):
-        return text_from_micros(value)
+    """Tell a value as people write it; what has parts is told part by part."""
+    if isinstance(value, list | tuple | frozenset):
+        return "; ".join(_value(name, part) for part in value)
     if isinstance(value, Source):
         return f"message {value.partition}/{value.message_offset} of {value.collector}"
+    if isinstance(value, msgspec.Struct):
+        return f"({_fields(msgspec.structs.asdict(value))})"
+    if isinstance(value, dict):
+        return f"({_fields(value)})"
+    return _single(name, value)
+
+
+def _single(name: str, value: Any) -> str:
+    if name.endswith("_micros"):
+        return text_from_micros(value)
+    if name.endswith("_milliwh"):
+        return f"{kwh_from_milliwh(value).normalize():f}"
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat()
     return str(value).replace("\n", " ")

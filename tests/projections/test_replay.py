@@ -17,14 +17,24 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg import Connection
 
-from console.audit.replay_shown import as_csv, as_json_lines, as_table
+from console.audit.replay_shown import as_csv, as_json_lines, as_table, evidence
 from ledger.domain.books import MonthClosed
+from ledger.domain.credit.applying import Applied
 from ledger.domain.event import Fact
+from ledger.domain.switching_rules import SwitchingRules
 from ledger.store.log import head_of
 from ledger.values.errors import NotFound
 from projections.queries import BeyondTheHead
 from projections.replay import asked, replay
-from tests.projections.builders import START, Story, a_busy_month, topped_up, usage_corrected, usage_debited
+from tests.projections.builders import (
+    START,
+    Story,
+    a_busy_month,
+    rules_set,
+    topped_up,
+    usage_corrected,
+    usage_debited,
+)
 from tests.projections.conftest import Project
 from tests.services.postgres import Database
 
@@ -234,7 +244,7 @@ def test_the_table_tells_evidence_postings_and_balances(
     wanted = asked(finance, account="household-0", as_of=START + timedelta(days=2))
     text = "".join(as_table(wanted, replay(finance, wanted)))
     assert "meter.usage-debited/1" in text
-    assert "usage_milliwh 1000000" in text
+    assert "usage_kwh 1," in text
     assert "liabilities:prepayment household-0" in text
     assert "(of 2026-06, booked in 2026-07)" in text
     assert "balance as effective by then" in text
@@ -264,3 +274,13 @@ def test_who_reads_the_first_lines_only_is_told_nothing_else(
         process.stdout.close()
         assert process.stderr.read() == b""
         assert process.wait(timeout=30) == 0
+
+
+def test_what_has_parts_is_told_as_people_write_it() -> None:
+    top_up = topped_up(account="anna", amount_micros=6_000_000)
+    parts = [Applied("debt", 1_000_000), Applied("balance", 5_000_000)]
+    told = evidence(msgspec.structs.replace(top_up, applied=parts))
+    assert "applied (part debt, amount 1.00); (part balance, amount 5.00)" in told
+    rules = evidence(rules_set(SwitchingRules(grace_s=7)))
+    assert "grace_s 7" in rules
+    assert "SwitchingRules" not in rules

@@ -35,7 +35,9 @@ def prove_event(
         out.write_text(proof_text(proof))
     except OSError as error:
         raise ConsoleError(f"{out} cannot be written: {error}") from error
-    typer.echo(f"{out}: event {event} under seal {proof.seal.number}, {len(proof.path)} hashes")
+    typer.echo(
+        f"{out}: event {event} under seal {proof.seal.number}, {len(proof.path)} hashes on its way to the root"
+    )
 
 
 def check_proof_file(
