@@ -11,8 +11,12 @@ from console.tariffs.explaining_time import TimeCharge
 from console.tariffs.published import published_tariffs
 from console.tariffs.refolding import Refolded, refolded
 from ledger.domain.meter import UsageCorrected, UsageDebited
+from ledger.domain.meter_life import OccupancyCorrected
 from ledger.domain.tariff import TariffPublished
 from ledger.store.log import read_log
+
+# What books the differences of debits that were rated again: by a better figure, or for another payer.
+Rerated = UsageCorrected | OccupancyCorrected
 
 
 class NoSuchDebit(ConsoleError):
@@ -21,10 +25,10 @@ class NoSuchDebit(ConsoleError):
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """A debit (or a correction) as it was booked, the versions behind its lines, and the same derived again."""
+    """A debit, or what corrected or rebooked some, as it was booked; its versions; and the same derived again."""
 
     position: int
-    fact: UsageDebited | UsageCorrected | TimeCharge
+    fact: UsageDebited | Rerated | TimeCharge
     versions: tuple[TariffPublished, ...]
     again: Refolded
 
@@ -45,7 +49,7 @@ class Explained:
             "the counters after": (self.fact.state.counters, self.again.after),
             "the amounts": (self.amounts, self.again.amounts),
         }
-        if not isinstance(self.fact, UsageCorrected):
+        if not isinstance(self.fact, Rerated):
             pairs["the counters before"] = (self.fact.before, self.again.before)
         return [f"{what} are not what was booked" for what, (booked, derived) in pairs.items() if booked != derived]
 
@@ -56,7 +60,7 @@ def explained(connection: Connection[Any], *, account: str, position: int) -> Ex
     if not found:
         raise NoSuchDebit(f"the ledger has no event at position {position}; take it from the journal")
     fact = found[0].fact
-    if not isinstance(fact, UsageDebited | UsageCorrected | TimeCharge):
+    if not isinstance(fact, UsageDebited | Rerated | TimeCharge):
         raise NoSuchDebit(f"position {position} is no debit, it is a {fact.topic.partition('/')[0]!r}")
     payers = {fact.account} | {posting.account for posting in fact.postings if posting.account}
     if account not in payers:

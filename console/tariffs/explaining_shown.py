@@ -6,10 +6,11 @@ from rich.console import Console
 from rich.table import Table
 
 from console.tariffs.amounts import kwh_text, money_text
-from console.tariffs.explaining import Explained, fields_of
+from console.tariffs.explaining import Explained, Rerated, fields_of
 from console.tariffs.explaining_time import TimeCharge, time_evidence, time_span
 from console.tariffs.showing import lines_table, wide_console
 from ledger.domain.meter import UsageCorrected, UsageDebited
+from ledger.domain.meter_life import OccupancyCorrected
 from ledger.domain.supply import Registers
 from ledger.rating.quantities import Quantities
 
@@ -18,17 +19,21 @@ def show_explained(found: Explained) -> None:
     """Print evidence, registers, counters, lines with their rules, postings, and all of it derived again."""
     console = wide_console()
     fact = found.fact
-    word = "Correction" if isinstance(fact, UsageCorrected) else "Debit"
-    console.print(f"[bold]{word} {found.position}: {money_text(fact.amount_micros)} to account {fact.account}[/bold]")
+    console.print(
+        f"[bold]{_word(fact)} {found.position}: {money_text(fact.amount_micros)} to account {fact.account}[/bold]"
+    )
     if isinstance(fact, TimeCharge):
         _section(console, "Evidence", time_evidence(fact))
         _section(console, "Time", time_span(fact))
+    elif isinstance(fact, OccupancyCorrected):
+        _section(console, "Evidence", _message(fact))
+        _section(console, "Move", _move(fact))
     else:
         _section(console, "Evidence", _evidence(fact))
         _section(console, "Usage", _usage(fact))
     _section(console, "Tariff", _tariffs(found))
     _counters(console, found)
-    if not isinstance(fact, UsageCorrected):
+    if not isinstance(fact, Rerated):
         console.print("\n[bold]Lines[/bold]")
         console.print(lines_table(fact.lines))
     else:
@@ -42,17 +47,39 @@ def show_explained(found: Explained) -> None:
     console.print(f"\n[bold]Derived again[/bold] from the first of {found.again.events} events: {_verdict(found)}")
 
 
+def _word(fact: UsageDebited | Rerated | TimeCharge) -> str:
+    if isinstance(fact, OccupancyCorrected):
+        return "Rebooking"
+    return "Correction" if isinstance(fact, UsageCorrected) else "Debit"
+
+
 def _evidence(fact: UsageDebited | UsageCorrected) -> Mapping[str, str]:
-    source = fact.source
-    return {
-        "supply point": fact.supply,
+    reading = {
         "meter": f"{fact.meter} (profile {fact.profile or '-'})",
         "reading": f"{fact.reading}, quality {fact.quality}",
         "raw words": fact.raw or "-",
+    }
+    return {"supply point": fact.supply, **reading, **_message(fact)}
+
+
+def _message(fact: UsageDebited | Rerated) -> Mapping[str, str]:
+    source = fact.source
+    return {
+        "supply point": fact.supply,
         "message": f"collector {source.collector}, sequence {source.sequence};"
         f" partition {source.partition}, offset {source.message_offset}, {source.published_at.isoformat()}",
         "recorded": fact.recorded_at.isoformat(),
     }
+
+
+def _move(fact: OccupancyCorrected) -> Mapping[str, str]:
+    """Return who pays instead of whom, and where the debit that straddles the move is cut."""
+    rows = {"from": fact.occupied_from.isoformat(), "pays": fact.account, "instead of": fact.former}
+    if fact.debit_version:
+        rows["rated again from"] = f"event {fact.debit_version} of the meter stream"
+    if fact.cut_milliwh is not None:
+        rows["used before the move"] = f"{kwh_text(fact.cut_milliwh)} kWh of that debit, as the register was read"
+    return rows | {f"more for {account}": f"{kwh_text(milliwh)} kWh" for account, milliwh in fact.usages}
 
 
 def _usage(fact: UsageDebited | UsageCorrected) -> Mapping[str, str]:
@@ -108,12 +135,12 @@ def _counters(console: Console, found: Explained) -> None:
     for name in after:
         if before[name] or after[name] or again[name]:
             table.add_row(name, before[name], after[name], again[name])
-    what = "" if not isinstance(found.fact, UsageCorrected) else "; before: those of the corrected debit"
+    what = "; before: those of the first debit rated again" if isinstance(found.fact, Rerated) else ""
     console.print(f"\n[bold]Counters[/bold] (energies in milliwatt-hours{what})")
     console.print(table)
 
 
-def _differences(fact: UsageCorrected) -> Table:
+def _differences(fact: Rerated) -> Table:
     table = _plain_table("account", "period", "component", "was", "is now", "difference")
     for line in fact.lines:
         amounts = (line.reversed_micros, line.rerated_micros, line.amount_micros)

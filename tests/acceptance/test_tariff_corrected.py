@@ -9,11 +9,13 @@ import pytest
 from ledger import wire
 from ledger.domain.intervals import identity
 from ledger.domain.meter import UsageCorrected, UsageDebited
+from ledger.domain.meter_life import OccupancyCorrected
 from ledger.store.application import Ledger
 from ledger.store.log import read_log
 from ledger.usecases.accounts import open_account
 from ledger.usecases.sites import change_site_settings
 from ledger.usecases.supplies import MeterFacts, assign_tariff, install_meter, occupy, register_supply
+from ledger.usecases.supply_life import move_in
 from ledger.usecases.tariffs import publish_tariff
 from tests.acceptance.tariff_desk import HEAD, TariffDesk
 from tests.services.postgres import Database
@@ -112,3 +114,32 @@ def test_a_simulation_takes_the_figure_in_force(url: str, tmp_path: Path) -> Non
         "change": "0.00",
         "change_percent": "0.00",
     }
+
+
+def test_a_rebooking_of_a_move_told_late_is_explained_to_both(url: str, database: Database, tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    with Ledger(url=database.url("wattledger_writer")) as ledger:
+        open_account(ledger, account="next", site="north", currency="CNY", now=now)
+        at = BEGIN + timedelta(hours=2)
+        move_in(ledger, supply="room", account="next", at=at, register_milliwh=None, now=now)
+    applier = pricing_applier(database.url("wattledger_writer"))
+    reading = wire.Reading(interval=used(1, hour=3))
+    sweep = wire.Sweep(concentrator="c1", collector=COLLECTOR, sequence=4, readings=[reading])
+    applier.apply([message_of(partition_of("c1"), 3, wire.encode(sweep))])
+    applier.close()
+    desk = TariffDesk(tmp_path, {"WATTLEDGER_DATABASE_URL": url})
+    with psycopg.connect(url) as connection:
+        (rebooked,) = [e.position for e in read_log(connection, after=0) if isinstance(e.fact, OccupancyCorrected)]
+    for account in ("tenant", "next"):
+        told = desk.gives("explain", account, str(rebooked))
+        assert told.returncode == 0, told.stdout + told.stderr
+        # The 6 kWh of the third hour were the tenant's, and cost 3.00; they are the next one's first.
+        for words in (
+            "Rebooking",
+            "instead of",
+            "more for next",
+            "6.000 kWh",
+            "-3.00",
+            "equal, counters and amounts",
+        ):
+            assert words in told.stdout, told.stdout
