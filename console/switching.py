@@ -2,12 +2,18 @@
 
 import os
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from console.batches import tell_each
+
+if TYPE_CHECKING:
+    from ledger.store.application import Ledger
+
 _Site = Annotated[str, typer.Argument(help="The site's code.")]
 _Supply = Annotated[str, typer.Argument(help="The supply point's code.")]
+_Supplies = Annotated[list[str], typer.Argument(help="The supply points' codes.")]
 _Reason = Annotated[str, typer.Option(help="Why, as a code; no personal data.")]
 _Operator = Annotated[str, typer.Option(envvar="WATTLEDGER_OPERATOR", help="Who does it: an id, never a name.")]
 
@@ -64,32 +70,32 @@ def justify(
 
 
 def force_on(
-    supply: _Supply,
+    supplies: _Supplies,
     until: Annotated[str, typer.Option(help="Until when (ISO 8601 with zone), a month away at most.")],
     reason: _Reason,
     operator: _Operator = "console",
 ) -> None:
-    """Let neither credit nor a timetable keep a supply off for a while; other locks and consent count."""
-    from console.connection import opened_ledger
+    """Let neither credit nor a timetable keep supplies off for a while; other locks and consent count."""
     from ledger.usecases import relays
     from ledger.values.instants import parse_instant
 
     end = parse_instant(until)
-    with opened_ledger(os.environ) as ledger:
-        position = relays.force_on(
-            ledger, supply=supply, reason=reason, operator=operator, until=end, now=datetime.now(UTC)
-        )
-    typer.echo(f"{supply}: forced on until {end.isoformat()} (position {position})")
+
+    def forced(ledger: "Ledger", supply: str) -> int:
+        now = datetime.now(UTC)
+        return relays.force_on(ledger, supply=supply, reason=reason, operator=operator, until=end, now=now)
+
+    tell_each(supplies, forced, f"forced on until {end.isoformat()}")
 
 
-def end_forcing(supply: _Supply, reason: _Reason = "done", operator: _Operator = "console") -> None:
-    """Let credit and timetables count again for a supply that was forced on."""
-    from console.connection import opened_ledger
+def end_forcing(supplies: _Supplies, reason: _Reason = "done", operator: _Operator = "console") -> None:
+    """Let credit and timetables count again for supplies that were forced on."""
     from ledger.usecases import relays
 
-    with opened_ledger(os.environ) as ledger:
-        position = relays.end_forcing(ledger, supply=supply, reason=reason, operator=operator, now=datetime.now(UTC))
-    typer.echo(f"{supply}: no longer forced on (position {position})")
+    def ended(ledger: "Ledger", supply: str) -> int:
+        return relays.end_forcing(ledger, supply=supply, reason=reason, operator=operator, now=datetime.now(UTC))
+
+    tell_each(supplies, ended, "no longer forced on")
 
 
 def list_held() -> None:

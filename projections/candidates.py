@@ -4,6 +4,7 @@ A hint only, and a wide one: the decision itself is taken on the ledger's head. 
 not moved since, is looked at again only after a while, for the sake of what time alone brings about.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,31 +15,37 @@ from psycopg.rows import scalar_row, tuple_row
 from ledger.domain.credit.policy import CreditPolicySet
 from ledger.domain.event import Fact
 from ledger.domain.site import SiteSettingsChanged
+from ledger.domain.timetable import TimetableSet, off_time
 from ledger.store.mapper import fact_of
 from ledger.values.identity import site_stream
 
 # How long at most before time is noticed: a lead over, a pause over, hours in which nobody is cut.
 RECHECK = timedelta(seconds=1)
+# The same where nothing but the end of what holds a supply off is waited for, or a timetable has it off at all.
+SETTLED_RECHECK = timedelta(seconds=5)
 
 # Below the highest line that any policy draws, or with a relay that is not simply closed and forgotten; and where
 # something moved since: an account's row, a relay's, a site's. Occupants of before come along, and are passed over.
 _CANDIDATES = """
 WITH low AS (
-    SELECT o.supply, greatest(b.position, c.position) AS position
+    SELECT o.supply, greatest(b.position, c.position) AS position, false AS is_settled
     FROM projections.balances AS b
     LEFT JOIN projections.account_conditions AS c ON c.account = b.account
     JOIN projections.occupancies AS o ON o.account = b.account
     WHERE b.balance <= %(line)s * 0.000001
     UNION ALL
-    SELECT r.supply, greatest(r.position, b.position, c.position)
+    SELECT r.supply, greatest(r.position, b.position, c.position),
+        r.desired = 'open' AND r.actual = 'open' AND r.order_outcome = 'confirmed'
     FROM projections.relay AS r
     LEFT JOIN projections.occupancies AS o ON o.supply = r.supply
     LEFT JOIN projections.balances AS b ON b.account = o.account
     LEFT JOIN projections.account_conditions AS c ON c.account = o.account
     WHERE r.warned OR r.desired <> 'closed' OR cardinality(r.locks) > 0 OR r.order_outcome NOT IN ('confirmed', '')
         OR r.order_sequence > 0 AND r.order_outcome = ''
+    UNION ALL
+    SELECT s.supply, 0, true FROM projections.supplies AS s WHERE s.site = ANY(%(sites_off)s)
 )
-SELECT l.supply, greatest(max(l.position), max(s.position))
+SELECT l.supply, greatest(max(l.position), max(s.position)), bool_and(l.is_settled)
 FROM low AS l JOIN projections.supplies AS s ON s.supply = l.supply
 WHERE s.meter <> '' AND l.supply > %(after)s
 GROUP BY l.supply ORDER BY l.supply
@@ -52,16 +59,18 @@ class Candidates:
     line_micros: int = 0
     site_events: int = -1
     seen: dict[str, tuple[int, datetime]] = field(default_factory=dict)
+    timetables: dict[str, list[TimetableSet]] = field(default_factory=dict)
 
     def next_page(self, connection: Connection[Any], *, now: datetime, after: str, limit: int) -> list[str]:
         """Return up to `limit` supplies that may need a decision, in order, from behind the supply `after`."""
         self._read_lines(connection)
         found: list[str] = []
         with connection.cursor(row_factory=tuple_row) as cursor:
-            wanted = {"line": self.line_micros, "after": after}
-            for supply, position in cursor.execute(_CANDIDATES, wanted):
+            sites_off = [site for site, tables in self.timetables.items() if _has_anybody_off(tables, now)]
+            wanted = {"line": self.line_micros, "after": after, "sites_off": sites_off}
+            for supply, position, is_settled in cursor.execute(_CANDIDATES, wanted):
                 before, at = self.seen.get(supply, (-1, now))
-                if position == before and at <= now < at + RECHECK:
+                if position == before and at <= now < at + (SETTLED_RECHECK if is_settled else RECHECK):
                     continue
                 self.seen[supply] = (position, now)
                 found.append(supply)
@@ -88,8 +97,17 @@ class Candidates:
         self.seen.clear()
         with connection.cursor(row_factory=tuple_row) as cursor:
             cursor.execute("SELECT topic, state FROM ledger.events WHERE originator_id = ANY(%s)", (streams,))
-            lines = [_line(fact_of(topic, bytes(state))) for topic, state in cursor]
-        self.line_micros = max(lines, default=0)
+            facts = [fact_of(topic, bytes(state)) for topic, state in cursor]
+        self.line_micros = max((_line(fact) for fact in facts), default=0)
+        self.timetables = {}
+        for fact in facts:
+            if isinstance(fact, TimetableSet):
+                self.timetables.setdefault(fact.site, []).append(fact)
+
+
+def _has_anybody_off(tables: Iterable[TimetableSet], now: datetime) -> bool:
+    """Tell whether by any of a site's timetables somebody may be off now."""
+    return any(off_time(row.timetable, now) is not None for row in tables if row.effective_from <= now)
 
 
 def _line(fact: Fact) -> int:

@@ -29,6 +29,7 @@ CREDIT: Final = "credit"
 TIMETABLE: Final = "timetable"
 # The reason of an order that nothing but credit justifies; the edge refuses it for protected supplies.
 FOR_CREDIT: Final = "no-credit"
+FOR_TIMETABLE: Final = f"locked-{TIMETABLE}"
 
 FIRST_RETRY = timedelta(seconds=10)
 LONGEST_RETRY = timedelta(minutes=15)
@@ -152,11 +153,11 @@ class _Deciding:
                 self._clear(held.cause, reason="time-over")
 
     def _keep_timetable(self) -> None:
-        is_off = self.situation.is_off_by_timetable and not self.situation.is_protected
-        if is_off and TIMETABLE not in self.relay.locks:
-            self._tell(self._lock(TIMETABLE))
-        elif not is_off and TIMETABLE in self.relay.locks:
+        until = None if self.situation.is_protected else self.situation.off_until
+        if until is None and TIMETABLE in self.relay.locks:
             self._clear(TIMETABLE)
+        elif until is not None and until - self.now >= LEAST_LIFE and TIMETABLE not in self.relay.locks:
+            self._tell(self._lock(TIMETABLE))
 
     def _extend_grace(self) -> None:
         """While nothing is heard of a site its consumers cannot see what they have, nor anybody else."""
@@ -287,8 +288,9 @@ class _Deciding:
         mode = self.situation.reconnection
         if mode == "automatic":
             return Order("close", "topped-up" if self._was_locked_for_credit() else "locks-clear")
-        if self.memory.resumes:
-            return Order("close", "timetable")
+        if self.memory.resumes and mode == "confirm":
+            # Who lives by a timetable knows when it switches on; what was off before it waits for its consent.
+            return Order("close", TIMETABLE)
         if mode == "confirm" and self.relay.has_consent(self.now):
             return Order("close", "consented")
         return None

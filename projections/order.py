@@ -8,7 +8,7 @@ from ledger.domain.relay import OrderIssued
 from ledger.values.identity import order_id, relay_stream
 from ledger.values.signing import OrderSigner
 from ledger.wire import RelayCommand
-from projections.decide import FOR_CREDIT, Decision
+from projections.decide import FOR_CREDIT, FOR_TIMETABLE, Decision
 from projections.situation import Situation
 from projections.switching import attempt_of, switched
 
@@ -37,9 +37,10 @@ class OrderBook:
             before = switched(before, fact)
         standing = situation.standing
         expires_at = now + self.lifetime
-        if order.action == "open" and order.reason == FOR_CREDIT and standing.friendly_from is not None:
+        ends = {FOR_CREDIT: standing.friendly_from, FOR_TIMETABLE: situation.off_until}.get(order.reason)
+        if order.action == "open" and ends is not None:
             # It must not cut anybody whom nobody may cut any more.
-            expires_at = min(expires_at, standing.friendly_from)
+            expires_at = min(expires_at, ends)
         command = self.signer.signed(
             RelayCommand(
                 order=order_id(supply=situation.supply, sequence=sequence),

@@ -21,6 +21,7 @@ from ledger.domain.relay import LockSet
 from ledger.domain.site import SiteSettingsChanged, in_force
 from ledger.domain.supply import Supply
 from ledger.domain.switching_rules import SwitchingRules, rules_at
+from ledger.domain.timetable import off_time, timetable_at
 from ledger.store.applied import meters_seen
 from ledger.store.log import Logged, head_of, newest_of, read_log
 from ledger.store.mapper import fact_of
@@ -136,6 +137,7 @@ class Picture:
             is_barred=code in self.barred,
             is_protected=supply.protection is not None,
             lacks_commissioning=settings.requires_commissioning and not supply.is_commissioned,
+            off_until=_off_until(facts, code, whose["account_class"], now),
         )
 
     def cuts_within(self, site: str, window: timedelta, now: datetime) -> int:
@@ -221,6 +223,11 @@ class Picture:
             self.sites[site].append(event)
         elif isinstance(fact, CUTS_FACTS) and site in self.sites:
             self.cuts[site] = cuts_domain.evolve(self.cuts.get(site, Cuts(site)), fact)
+
+
+def _off_until(facts: Iterable[Fact], supply: str, account_class: str, now: datetime) -> datetime | None:
+    found = off_time(timetable_at(facts, now, supply=supply, account_class=account_class), now)
+    return None if found is None else found.ends
 
 
 def taken(connection: Connection[Any], *, supplies: Sequence[str], now: datetime) -> Picture:

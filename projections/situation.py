@@ -31,7 +31,8 @@ class Situation:
     serial than its own, so an order to it would switch somebody else's supply. `reading_at` is its newest good
     reading, `silent_since` when its concentrator was last heard of, where that is too long ago. `crossing` is None
     where it is not known yet what brought the account to the line; then nobody is cut. `lacks_commissioning`: its
-    site asks for one, and its meter never came through it.
+    site asks for one, and its meter never came through it. `off_until` is when the time ends in which a timetable has
+    the supply off, None where it is on.
     """
 
     supply: str
@@ -52,8 +53,7 @@ class Situation:
     is_barred: bool = False
     lacks_commissioning: bool = False
     is_protected: bool = False
-    is_vacant: bool = False
-    is_off_by_timetable: bool = False
+    off_until: datetime | None = None
 
     @property
     def held_with_others(self) -> bool:

@@ -4,14 +4,24 @@ from fastapi import FastAPI
 
 from console.api import problems
 from console.api.access import Access
-from console.api.routes import accounts, credit, finance, papers, readings, receipts, supplies, tariffs
+from console.api.routes import (
+    accounts,
+    batches,
+    credit,
+    finance,
+    papers,
+    readings,
+    receipts,
+    supplies,
+    tariffs,
+)
 from console.api.services import Services
 
 _ABOUT = """
 Prepaid electricity, billed as events. Amounts and energies are decimal texts, times are ISO 8601 with zone. Every
 POST that moves money takes an `Idempotency-Key`. Errors are problem details (RFC 9457) that name value and remedy.
 """
-_ROUTES = (accounts, credit, papers, receipts, supplies, tariffs, readings, finance)
+_ROUTES = (accounts, credit, papers, receipts, supplies, batches, tariffs, readings, finance)
 
 
 def make_app(services: Services | None) -> FastAPI:

@@ -1,10 +1,11 @@
 """Values on the API's wire: amounts and energies are decimal texts, never numbers, so that no float touches them."""
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Annotated
 
 from fastapi import Header
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 Code = Annotated[
     str,
@@ -35,6 +36,16 @@ PaidAmount = Annotated[
         examples=["25.00"],
     ),
 ]
+
+
+def _only_text(value: object) -> object:
+    """Refuse numbers, which would be taken for seconds since 1970."""
+    if not isinstance(value, str | datetime):
+        raise ValueError("an instant is ISO 8601 text with zone, as in 2026-12-01T12:00:00+08:00")
+    return value
+
+
+Instant = Annotated[AwareDatetime, BeforeValidator(_only_text)]
 Kwh = Annotated[str, Field(description="Kilowatt-hours as decimal text.", examples=["12.345"])]
 IdempotencyKey = Annotated[
     str,

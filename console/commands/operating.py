@@ -8,6 +8,7 @@ import typer
 
 from console.supplies import commands
 from console.switching import set_rules
+from console.timetables import timetable_group
 
 _PANEL = "Operators"
 _From = Annotated[str, typer.Option("--from", help="Since when it holds (ISO 8601 with zone); now if not given.")]
@@ -18,6 +19,7 @@ def register(app: typer.Typer) -> None:
     site = typer.Typer(help="Sites: how they warn and reconnect.", no_args_is_help=True)
     site.command("set")(set_site)
     site.command("rules")(set_rules)
+    site.add_typer(timetable_group(), name="timetable")
     supply = typer.Typer(help="Supply points: where meters measure what accounts pay for.", no_args_is_help=True)
     supply.command("add")(add_supply)
     commands.register(supply)

@@ -1,12 +1,12 @@
 """For operators: what is on and what is off, locks and consents, and the readings that were held."""
 
 import os
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from console.batches import tell_each
 from console.switching import relays_group
 
 if TYPE_CHECKING:
@@ -24,6 +24,9 @@ _Operator = Annotated[
     typer.Option(
         envvar="WATTLEDGER_OPERATOR", help="Who does it: an id, never a name; it is kept with the lock for good."
     ),
+]
+_Wait = Annotated[
+    float, typer.Option(min=0, max=3600, metavar="SECONDS", help="Wait so long for the relays to be read back.")
 ]
 
 
@@ -45,6 +48,7 @@ def lock(
     cause: _Cause = "operator",
     until: Annotated[str, typer.Option(help="When it ends by itself (ISO 8601 with zone); never if not given.")] = "",
     operator: _Operator = "console",
+    wait: _Wait = 0,
 ) -> None:
     """Lock supply points off for a cause: their relays are opened, and stay so until that lock is cleared."""
     from ledger.usecases.relays import set_lock
@@ -52,12 +56,13 @@ def lock(
 
     end = parse_instant(until) if until else None
 
-    def locked(ledger: "Ledger", supply: str) -> str:
+    def locked(ledger: "Ledger", supply: str) -> int:
         now = datetime.now(UTC)
-        position = set_lock(ledger, supply=supply, reason=reason, operator=operator, cause=cause, until=end, now=now)
-        return f"locked off for {reason} (position {position}); `wattledger relays` shows the order"
+        return set_lock(ledger, supply=supply, reason=reason, operator=operator, cause=cause, until=end, now=now)
 
-    _each(supplies, locked)
+    tell_each(
+        supplies, locked, f"locked off for {reason}; `wattledger relays` shows the order", wait_s=wait, wanted="open"
+    )
 
 
 def unlock(
@@ -66,40 +71,18 @@ def unlock(
     cause: _Cause = "operator",
     second: Annotated[str, typer.Option(help="The second person, where maintenance is cleared for another.")] = "",
     operator: _Operator = "console",
+    wait: _Wait = 0,
 ) -> None:
     """Clear a cause's lock: relays are closed as their sites reconnect, unless something else holds them off."""
     from ledger.usecases.relays import clear_lock
 
-    def cleared(ledger: "Ledger", supply: str) -> str:
+    def cleared(ledger: "Ledger", supply: str) -> int:
         now = datetime.now(UTC)
-        position = clear_lock(
+        return clear_lock(
             ledger, supply=supply, reason=reason, operator=operator, cause=cause, approved_by=second, now=now
         )
-        return f"unlocked (position {position}); it is switched on as its site reconnects"
 
-    _each(supplies, cleared)
-
-
-def _each(supplies: list[str], do: Callable[["Ledger", str], str]) -> None:
-    """Do something to one supply point after the other, with a result for each; what is refused stops no other."""
-    from console.connection import opened_ledger
-    from ledger.values.errors import LedgerError
-
-    if len(supplies) == 1:
-        with opened_ledger(os.environ) as ledger:
-            typer.echo(f"{supplies[0]}: {do(ledger, supplies[0])}")
-        return
-    failures = 0
-    with opened_ledger(os.environ) as ledger:
-        for supply in supplies:
-            try:
-                typer.echo(f"{supply}: {do(ledger, supply)}")
-            except LedgerError as error:
-                failures += 1
-                typer.echo(f"{supply}: refused: {error}")
-    if failures:
-        typer.echo(f"{failures} of {len(supplies)} were refused")
-        raise typer.Exit(1)
+    tell_each(supplies, cleared, "unlocked; it is switched on as its site reconnects", wait_s=wait)
 
 
 def consent(

@@ -9,7 +9,8 @@ from pathlib import Path
 from console.embedded.ports import free_port
 from console.errors import ServiceFailed
 from console.installing import meter_facts
-from ledger.domain.credit.policy import CreditPolicy, DayName, EmergencyCredit, FriendlyHours, FriendlyTimes
+from ledger.domain.credit.policy import CreditPolicy, EmergencyCredit, FriendlyHours, FriendlyTimes
+from ledger.domain.local_hours import DayName
 from ledger.store.application import Ledger
 from ledger.usecases.accounts import top_up
 from ledger.usecases.credit.policies import set_credit_policy

@@ -23,6 +23,7 @@ from ledger.domain import (  # noqa: F401 - importing registers their facts
     supply,
     switching_rules,
     tariff,
+    timetable,
 )
 from ledger.domain.credit import facts as credit_facts  # noqa: F401 - the same
 from ledger.domain.credit import policy as credit_policy  # noqa: F401 - the same

@@ -1,4 +1,4 @@
-"""How a site switches: its rules, and the cuts that wait for an operator."""
+"""How a site switches: its rules, its timetables, and the cuts that wait for an operator."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -7,14 +7,17 @@ from typing import Any
 import msgspec
 
 from ledger.domain import cuts as cuts_stream_of
+from ledger.domain import supply as supply_stream_of
 from ledger.domain.cuts import RELEASE_LASTS, Cuts, CutsDismissed, CutsReleased
 from ledger.domain.event import Event, Fact
+from ledger.domain.supply import Supply
 from ledger.domain.switching_rules import SwitchingRules, SwitchingRulesSet, rules_at
+from ledger.domain.timetable import Timetable, TimetableSet
 from ledger.store.application import Ledger
 from ledger.usecases.attempt import appended
 from ledger.usecases.codes import checked_code
 from ledger.values.errors import InvalidValue, NotFound, Refused
-from ledger.values.identity import cuts_stream, site_stream
+from ledger.values.identity import cuts_stream, site_stream, supply_stream
 from ledger.values.instants import in_utc
 
 # Durations beyond a quarter of a year are typing errors.
@@ -55,6 +58,56 @@ def set_switching_rules(
 
     position = appended(ledger, decide)
     return settled[0], position
+
+
+def set_timetable(
+    ledger: Ledger,
+    *,
+    site: str,
+    timetable: Timetable | None,
+    effective_from: datetime,
+    operator: str,
+    now: datetime,
+    account_class: str = "",
+    supply: str = "",
+) -> int:
+    """Set a timetable from an instant on, for a site, an account class or one supply point there; None withdraws it.
+
+    Returns the position, 0 where it stands like this already. Raises NotFound for a site without settings and for a
+    supply point that is not there.
+    """
+    checked_code(operator, what="operator")
+    effective_from = in_utc(effective_from)
+    scope = (checked_code(account_class, what="account class") if account_class else "", supply)
+    if supply:
+        _check_is_at(ledger, supply, site)
+
+    def decide() -> Sequence[Event]:
+        facts, version = _site_facts(ledger, site)
+        if not facts:
+            raise NotFound(f"there is no site {site!r}; set it up first: wattledger site set {site}")
+        rows = [row for row in facts if isinstance(row, TimetableSet) and (row.account_class, row.supply) == scope]
+        begun = [row for row in rows if row.effective_from <= effective_from]
+        newest = max(reversed(begun), key=lambda row: row.effective_from, default=None)
+        if (None if newest is None else newest.timetable) == timetable:
+            return []
+        fact = TimetableSet(
+            site=site,
+            effective_from=effective_from,
+            timetable=timetable,
+            operator=operator,
+            account_class=account_class,
+            supply=supply,
+            recorded_at=now,
+        )
+        return [Event(site_stream(site), version + 1, fact)]
+
+    return appended(ledger, decide)
+
+
+def timetables_of(ledger: Ledger, *, site: str) -> list[TimetableSet]:
+    """Return every timetable that a site ever set, as recorded."""
+    return [row for row in _site_facts(ledger, site)[0] if isinstance(row, TimetableSet)]
 
 
 def held_cuts(ledger: Ledger, *, site: str) -> Cuts:
@@ -107,6 +160,12 @@ def _check(changes: dict[str, Any]) -> None:
         highest = _LONGEST_S if name.endswith("_s") else 100 if name.endswith("_percent") else 100_000
         if not 0 <= value <= highest:
             raise InvalidValue(f"{name} {value} is not between 0 and {highest}")
+
+
+def _check_is_at(ledger: Ledger, supply: str, site: str) -> None:
+    state: Supply | None = ledger.folded(supply_stream(supply), supply_stream_of.evolve, None)[0]
+    if state is None or state.site != site:
+        raise NotFound(f"there is no supply point {supply!r} at site {site!r}; register it first, or check the code")
 
 
 def _site_facts(ledger: Ledger, site: str) -> tuple[tuple[Fact, ...], int]:

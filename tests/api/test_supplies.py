@@ -21,6 +21,21 @@ def test_an_operator_locks_and_unlocks(api: Api) -> None:
     assert api.post("/v1/supplies/room-1/unlocks", key, words).status_code == 409
 
 
+def test_a_batch_has_a_result_for_each_supply_point(api: Api) -> None:
+    key, words = api.key("operator"), {"reason": "works", "operator": "op-3"}
+    codes = ["room-1", "room-9", "room-2"]
+    found = api.post("/v1/batches", key, words | {"action": "lock", "supplies": codes}).json()
+    assert found["refused"] == 1
+    assert [row["supply"] for row in found["results"]] == codes
+    assert [row["position"] is not None for row in found["results"]] == [True, False, True]
+    assert "no supply point 'room-9'" in found["results"][1]["refusal"]
+    again = api.post("/v1/batches", key, words | {"action": "unlock", "supplies": ["room-1", "room-3"]}).json()
+    assert "has no operator's lock" in again["results"][1]["refusal"]
+    forced = api.post("/v1/batches", key, words | {"action": "force-on", "supplies": ["room-3"]}).json()
+    assert "until is missing" in forced["results"][0]["refusal"]
+    assert api.post("/v1/batches", api.key("kiosk"), words | {"action": "lock", "supplies": codes}).status_code == 403
+
+
 def test_a_tariff_tells_what_an_amount_buys(api: Api) -> None:
     key = api.key("kiosk")
     found = api.get("/v1/tariffs/flat/quote", key, amount="50.00", at="2026-06-01T00:00:00+08:00").json()

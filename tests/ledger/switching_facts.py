@@ -5,6 +5,7 @@ from uuid import UUID
 
 from ledger.domain.cuts import CutsDismissed, CutsHeld, CutsReleased
 from ledger.domain.event import Fact
+from ledger.domain.local_hours import LocalHours
 from ledger.domain.relay import (
     CloseConsented,
     ForcedOn,
@@ -18,6 +19,7 @@ from ledger.domain.relay import (
     WarningCleared,
 )
 from ledger.domain.switching_rules import SwitchingRules, SwitchingRulesSet
+from ledger.domain.timetable import Timetable, TimetableSet
 from tests.ledger.builders import MOVED_IN
 
 LATER = MOVED_IN + timedelta(hours=1)
@@ -115,4 +117,20 @@ SWITCHING_FACTS: list[Fact] = [
     ),
     CutsReleased(site="north", batch=1, reason="looked-at", operator="op-7", until=LATER, recorded_at=MOVED_IN),
     CutsDismissed(site="north", batch=1, reason="wrong-tariff", operator="op-7", until=LATER, recorded_at=MOVED_IN),
+    TimetableSet(
+        site="north",
+        effective_from=MOVED_IN,
+        timetable=Timetable(
+            zone="Asia/Shanghai",
+            off=(LocalHours(("monday", "holiday"), 1380, 360),),
+            on_dates=(MOVED_IN.date(),),
+            country="CN",
+            subdivision="",
+            holidays=(MOVED_IN.date(),),
+        ),
+        operator="op-7",
+        account_class="student",
+        supply="room-1",
+        recorded_at=MOVED_IN,
+    ),
 ]

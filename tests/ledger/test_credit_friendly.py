@@ -5,7 +5,8 @@ from datetime import UTC, date, datetime
 import pytest
 
 from ledger.domain.credit.friendly import friendly_at, friendly_end_after, local_week
-from ledger.domain.credit.policy import DayName, FriendlyHours, FriendlyTimes
+from ledger.domain.credit.policy import FriendlyHours, FriendlyTimes
+from ledger.domain.local_hours import DayName
 
 WORKDAYS: tuple[DayName, ...] = ("monday", "tuesday", "wednesday", "thursday", "friday")
 NIGHTS = FriendlyHours(WORKDAYS, 18 * 60, 9 * 60)

@@ -61,6 +61,7 @@ MOVES_NO_MONEY = {
     "relay.order-issued/1",
     "relay.warning-cleared/1",
     "site.credit-policy-set/1",
+    "site.timetable-set/1",
     "site.settings-changed/1",
     "supply.concentrator-changed/1",
     "supply.hold-resolved/1",

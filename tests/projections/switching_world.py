@@ -14,8 +14,9 @@ import msgspec
 from ledger.domain import tariff as tariff_domain
 from ledger.domain.account_facts import DisputeOpened, DisputeResolved
 from ledger.domain.credit.facts import EmergencyCreditTaken
-from ledger.domain.credit.policy import CreditPolicy, CreditPolicySet, DayName, FriendlyHours, FriendlyTimes
+from ledger.domain.credit.policy import CreditPolicy, CreditPolicySet, FriendlyHours, FriendlyTimes
 from ledger.domain.event import Event, Fact
+from ledger.domain.local_hours import DayName
 from ledger.domain.meter import UsageDebited
 from ledger.domain.relay import CloseConsented, LockCleared, LockSet, LowBalanceWarned, OrderIssued, WarningCleared
 from ledger.domain.supply import SupplyRegistered

@@ -1,5 +1,6 @@
 """The operators' commands for relays and holds on a real ledger."""
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -22,11 +23,9 @@ def run(database: Database, estate: Estate, project: Project, monkeypatch: pytes
     """Runs a command, then control and the projections until nothing is left to do."""
     monkeypatch.setenv("WATTLEDGER_DATABASE_URL", database.url("wattledger_writer"))
     monkeypatch.setenv("COLUMNS", "200")
-    app = typer.Typer()
-    relays.register(app)
 
     def invoke(*arguments: str) -> Any:
-        outcome = CliRunner().invoke(app, list(arguments))
+        outcome = CliRunner().invoke(relays_app(), list(arguments))
         for _ in range(2):
             project()
             estate.decide()
@@ -51,6 +50,40 @@ def test_an_operator_locks_and_unlocks_and_sees_it(story: Story, estate: Estate,
     assert "flat-1: unlocked" in run("unlock", "flat-1", "--operator", "op-7").output
     assert estate.order("flat-1").action == "close"
     assert [getattr(fact, "operator", "") for fact in estate.history("flat-1")] == ["console", "", "op-7", ""]
+
+
+def test_many_are_locked_with_a_result_for_each_and_what_their_relays_were_read_back_to_be(
+    story: Story, estate: Estate, project: Project, run: Run
+) -> None:
+    story.tell(settings_changed())
+    for flat in ("flat-1", "flat-2"):
+        story.move_in(flat, f"of-{flat}", credit_micros=90_000_000)
+    project()
+    unanswered = run("lock", "flat-1", "--reason", "works", "--wait", "0.01")
+    assert unanswered.exit_code == 1
+    assert "flat-1: no order was answered within 0.01 s, read back closed" in unanswered.output
+
+    def answers() -> None:
+        """What control and the edge do meanwhile."""
+        while estate.relay("flat-2").order is None:
+            project()
+            estate.decide()
+        story.tell(concluded(estate.order("flat-2"), "confirmed", at=estate.now))
+        project()
+
+    edge = threading.Thread(target=answers)
+    edge.start()
+    done = CliRunner().invoke(relays_app(), ["lock", "flat-1", "flat-2", "--reason", "works", "--wait", "20"])
+    edge.join()
+    assert done.exit_code == 1
+    assert "flat-1: refused: supply point 'flat-1' is locked by an operator already" in done.output
+    assert "flat-2: order 2 confirmed, read back open" in done.output
+
+
+def relays_app() -> typer.Typer:
+    app = typer.Typer()
+    relays.register(app)
+    return app
 
 
 def test_a_reason_is_asked_for(run: Run) -> None:

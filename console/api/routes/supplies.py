@@ -4,14 +4,14 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query
 from psycopg.rows import class_row
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from console.api.access import AnyService, needing
 from console.api.codes import SupplyInPath
 from console.api.keys import ApiKey
 from console.api.paging import CodeCursor, Limit, Page, paged
 from console.api.problems import responses
-from console.api.values import Body, Code
+from console.api.values import Body, Code, Instant
 from ledger.usecases.relays import clear_lock, consent_to_close, set_lock
 from ledger.values.errors import NotFound
 from projections.queries import RelayState
@@ -60,7 +60,7 @@ class NewLock(Body):
     reason: Code
     operator: Code
     cause: Cause = "operator"
-    until: AwareDatetime | None = Field(default=None, description="When it ends by itself, if it does.")
+    until: Instant | None = Field(default=None, description="When it ends by itself, if it does.")
 
 
 class NewUnlock(Body):

@@ -1,19 +1,19 @@
 """Friendly hours and days, in which nobody is cut, as spans of time; by the clocks of the site's zone."""
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from ledger.domain.credit.policy import DayName, FriendlyTimes
+from ledger.domain.credit.policy import FriendlyTimes
+from ledger.domain.local_hours import Span, instants, is_holiday, joined, weekday_of
 from ledger.rating.calendar import MINUTES_PER_DAY, Holidays
 
 # How far ahead the next friendly time is looked for, and the longest that one is told to last.
 HORIZON = timedelta(days=14)
 
 _DAY = timedelta(days=1)
-_WEEKDAYS: tuple[DayName, ...] = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
 class Friendly(NamedTuple):
@@ -43,56 +43,25 @@ def local_week(zone: str, instant: datetime) -> str:
     return f"{year:04d}-W{week:02d}"
 
 
-def _spans_about(times: FriendlyTimes, zone: str, instant: datetime) -> tuple[tuple[datetime, datetime], ...]:
+def _spans_about(times: FriendlyTimes, zone: str, instant: datetime) -> tuple[Span, ...]:
     if not (times.hours or times.dates):
         return ()
     return _spans(times, zone, instant.astimezone(ZoneInfo(zone)).date())
 
 
 @lru_cache(maxsize=512)
-def _spans(times: FriendlyTimes, zone: str, day: date) -> tuple[tuple[datetime, datetime], ...]:
+def _spans(times: FriendlyTimes, zone: str, day: date) -> tuple[Span, ...]:
     """Return the friendly spans from the day before one on, past the horizon, joined where they touch."""
-    last = day + HORIZON + 2 * _DAY
-    found: list[tuple[datetime, datetime]] = []
-    one = day - _DAY
-    spans: list[tuple[datetime, datetime]] = []
-    while one <= last:
-        spans += _spans_of(times, ZoneInfo(zone), one)
-        one += _DAY
-    for begin, end in sorted(spans):
-        if found and begin <= found[-1][1]:
-            found[-1] = (found[-1][0], max(found[-1][1], end))
-        elif begin < end:
-            found.append((begin, end))
-    return tuple(found)
+    days = range(-1, HORIZON.days + 3)
+    return joined(span for number in days for span in _spans_of(times, ZoneInfo(zone), day + number * _DAY))
 
 
-def _spans_of(times: FriendlyTimes, zone: ZoneInfo, day: date) -> Iterator[tuple[datetime, datetime]]:
+def _spans_of(times: FriendlyTimes, zone: ZoneInfo, day: date) -> Iterator[Span]:
     if day in times.dates:
-        yield _begin(zone, day, 0), _end(zone, day, MINUTES_PER_DAY)
-    names = {_WEEKDAYS[day.weekday()]}
-    off = Holidays(times.country, times.subdivision, frozenset(times.holidays))
-    if off.is_any and off.day_type(day) == "holiday":
+        yield min(instants(zone, day, 0)), max(instants(zone, day, MINUTES_PER_DAY))
+    names = {weekday_of(day)}
+    if is_holiday(day, Holidays(times.country, times.subdivision, frozenset(times.holidays))):
         names.add("holiday")
     for hours in times.hours:
         if names & set(hours.days):
-            over_midnight = hours.end_minute <= hours.begin_minute
-            end = hours.end_minute + (MINUTES_PER_DAY if over_midnight else 0)
-            yield _begin(zone, day, hours.begin_minute), _end(zone, day, end)
-
-
-def _begin(zone: ZoneInfo, day: date, minute: int) -> datetime:
-    """Return when the clocks show a minute after a day's midnight: the earlier time, where they are changed then."""
-    return min(_instants(zone, day, minute))
-
-
-def _end(zone: ZoneInfo, day: date, minute: int) -> datetime:
-    """Return the same: the later time."""
-    return max(_instants(zone, day, minute))
-
-
-def _instants(zone: ZoneInfo, day: date, minute: int) -> tuple[datetime, datetime]:
-    day += minute // MINUTES_PER_DAY * _DAY
-    minute %= MINUTES_PER_DAY
-    local = datetime(day.year, day.month, day.day, minute // 60, minute % 60, tzinfo=zone)
-    return local.astimezone(UTC), local.replace(fold=1).astimezone(UTC)
+            yield hours.on(day, zone, is_longest=True)

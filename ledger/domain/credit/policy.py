@@ -11,10 +11,10 @@ from typing import Literal
 import msgspec
 
 from ledger.domain.event import Fact, fact_type
+from ledger.domain.local_hours import LocalHours
 from ledger.domain.site import SiteSettingsChanged, in_force
 from ledger.wire import Instant
 
-DayName = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "holiday"]
 Taken = Literal["automatic", "on-request"]
 ChargesWhileOff = Literal["collected", "accrued"]
 # What a top-up goes to: the debt agreed (up to its caps), what accrued while off, the balance up to the line at which
@@ -31,16 +31,8 @@ class EmergencyCredit(msgspec.Struct, frozen=True, omit_defaults=True, gc=False)
     taken: Taken = "on-request"
 
 
-class FriendlyHours(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Hours of local time on some days in which nobody is cut, in minutes after midnight.
-
-    Where the end is not after the beginning they reach into the next day. A holiday's own hours come on top of its
-    weekday's.
-    """
-
-    days: tuple[DayName, ...]
-    begin_minute: int
-    end_minute: int
+# A holiday's own hours come on top of its weekday's.
+FriendlyHours = LocalHours
 
 
 class FriendlyTimes(msgspec.Struct, frozen=True, omit_defaults=True):

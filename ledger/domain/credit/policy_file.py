@@ -1,26 +1,20 @@
 """A credit policy as a TOML file: read with every error at once, each with its place and its remedy; written back."""
 
-import re
 import tomllib
 from collections.abc import Iterable
-from datetime import date
 from itertools import pairwise
-from typing import Any, get_args
-from zoneinfo import ZoneInfo
 
 from ledger.domain.credit.policy import (
     DEFAULT_ORDER,
     ChargesWhileOff,
     CreditPolicy,
-    DayName,
     DebtTerms,
     EmergencyCredit,
-    FriendlyHours,
     FriendlyTimes,
     Part,
     Taken,
 )
-from ledger.rating.calendar import MINUTES_PER_DAY, country_holidays
+from ledger.domain.hours_file import country_of, dates_of, hours_of, zone_of
 from ledger.rating.document import Reader, Table
 from ledger.values.decimals import decimal_from_text
 from ledger.values.errors import InvalidValue
@@ -28,13 +22,6 @@ from ledger.values.money import micros_from_decimal
 
 _KEYS = {"zone", "warnings", "cut_at", "reconnect_margin", "charges_while_off", "order"}
 _TABLES = {"emergency", "friendly", "debt", "top_up"}
-_DAYS: dict[str, tuple[DayName, ...]] = {
-    "every-day": ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"),
-    "weekdays": ("monday", "tuesday", "wednesday", "thursday", "friday"),
-    "weekend": ("saturday", "sunday"),
-    **{day: (day,) for day in get_args(DayName)},
-}
-_RANGE = re.compile(r"(\d\d):(\d\d)-(\d\d):(\d\d)")
 # Beyond this no amount of a policy is meant.
 _MOST_MICROS = 10_000_000 * 1_000_000
 
@@ -98,7 +85,7 @@ def _policy(reader: _Reader, document: Table) -> CreditPolicy:
     if reader.choice(document, "charges_while_off", "", ("collected", "accrued"), "collected") == "accrued":
         charges = "accrued"
     return CreditPolicy(
-        zone=_zone(reader, document),
+        zone=zone_of(reader, document),
         warnings_micros=_warnings(reader, document),
         cut_at_micros=reader.amount(document, "cut_at", "", is_signed=True),
         reconnect_micros=reader.amount(document, "reconnect_margin", ""),
@@ -110,18 +97,6 @@ def _policy(reader: _Reader, document: Table) -> CreditPolicy:
         top_up_most_micros=most,
         order=_order(reader, document),
     )
-
-
-def _zone(reader: _Reader, document: Table) -> str:
-    name = document.get("zone")
-    try:
-        if not isinstance(name, str):
-            raise ValueError
-        ZoneInfo(name)
-    except (ValueError, OSError, LookupError):
-        reader.wrong(f'zone is {name!r}; give the site\'s time zone, as in "Asia/Shanghai"')
-        return "UTC"
-    return name
 
 
 def _warnings(reader: _Reader, document: Table) -> tuple[int, ...]:
@@ -164,62 +139,16 @@ def _friendly(reader: _Reader, document: Table) -> FriendlyTimes:
     table = reader.part(document, "friendly", {"hours", "dates", "country", "subdivision", "holidays"})
     if table is None:
         return FriendlyTimes()
-    country, subdivision = _country(reader, table)
-    holidays = _dates(reader, table, "holidays")
+    country, subdivision = country_of(reader, table, within="friendly.")
+    holidays = dates_of(reader, table, "holidays", within="friendly.")
     hours = [
         row
         for place, given in reader.tables(table, "hours", within="friendly")
-        for row in _hours(reader, place, given, has_holidays=bool(country or holidays))
+        for row in hours_of(reader, place, given, has_holidays=bool(country or holidays), within="friendly.")
     ]
-    return FriendlyTimes(tuple(hours), _dates(reader, table, "dates"), country, subdivision, holidays)
-
-
-def _hours(reader: _Reader, place: str, row: Table, *, has_holidays: bool) -> list[FriendlyHours]:
-    reader.only(row, place, {"days", "times"})
-    days: dict[DayName, None] = {}
-    for name in reader.names(row, "days", place):
-        if name not in _DAYS:
-            reader.wrong(f"{place}.days names {name!r}; known: {', '.join(_DAYS)}")
-        elif name == "holiday" and not has_holidays:
-            reader.wrong(f"{place}.days names 'holiday'; give friendly.country or friendly.holidays, too")
-        days |= dict.fromkeys(_DAYS.get(name, ()))
-    times = reader.names(row, "times", place)
-    if not row.get("days") or not times:
-        reader.wrong(f'{place} lacks days or times; as in days = ["weekdays"], times = ["18:00-09:00"]')
-    found: list[FriendlyHours] = []
-    for text in times:
-        match = _RANGE.fullmatch(text)
-        numbers = [int(number) for number in match.groups()] if match else [99, 0, 0, 0]
-        begin, end = numbers[0] * 60 + numbers[1], numbers[2] * 60 + numbers[3]
-        if max(numbers[1], numbers[3]) > 59 or begin >= MINUTES_PER_DAY or end > MINUTES_PER_DAY or begin == end:
-            reader.wrong(f'{place}.times holds {text!r}; give HH:MM-HH:MM, such as "18:00-09:00" or "00:00-24:00"')
-            continue
-        found.append(FriendlyHours(tuple(days), begin, end))
-    return found
-
-
-def _country(reader: _Reader, table: Table) -> tuple[str, str]:
-    country, subdivision = table.get("country", ""), table.get("subdivision", "")
-    try:
-        if not isinstance(country, str) or not isinstance(subdivision, str) or (subdivision and not country):
-            raise NotImplementedError
-        if country:
-            country_holidays(country, subdivision)
-    except NotImplementedError:
-        reader.wrong(
-            f"friendly.country {country!r} with subdivision {subdivision!r} is not known to the package holidays;"
-            " give ISO 3166 codes, such as 'CN' or 'DE' and 'BY', or list the dates as holidays"
-        )
-        return "", ""
-    return country, subdivision
-
-
-def _dates(reader: _Reader, table: Table, key: str) -> tuple[date, ...]:
-    values: Any = table.get(key, [])
-    if not isinstance(values, list) or any(type(value) is not date for value in values):
-        reader.wrong(f"friendly.{key} is {values!r}; give dates, as in [2026-10-01]")
-        return ()
-    return tuple(values)
+    return FriendlyTimes(
+        tuple(hours), dates_of(reader, table, "dates", within="friendly."), country, subdivision, holidays
+    )
 
 
 def _order(reader: _Reader, document: Table) -> tuple[Part, ...]:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 
 from ledger.domain.credit.policy import CreditPolicy, FriendlyTimes
+from ledger.domain.local_hours import times_text
 from ledger.values.money import text_from_micros
 
 
@@ -44,7 +45,6 @@ def _friendly(friendly: FriendlyTimes) -> Iterator[str]:
     yield f"subdivision = {json.dumps(friendly.subdivision)}"
     yield f"holidays = [{', '.join(day.isoformat() for day in friendly.holidays)}]"
     for hours in friendly.hours:
-        begin, end = (f"{minute // 60:02d}:{minute % 60:02d}" for minute in (hours.begin_minute, hours.end_minute))
         yield "\n[[friendly.hours]]"
         yield f"days = {json.dumps(list(hours.days))}"
-        yield f'times = ["{begin}-{end}"]'
+        yield f'times = ["{times_text(hours)}"]'
