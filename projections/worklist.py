@@ -39,6 +39,20 @@ _TAKE_OFF = SQL("""
 DELETE FROM {schema}.worklist AS w USING unnest(%s::text[], %s::text[]) AS n (kind, subject)
 WHERE w.kind = n.kind AND w.subject = n.subject
 """)
+# What other read models know to be open is not kept twice. A crossed meter is on the list already.
+_ITEMS = """
+WITH waiting AS (
+    SELECT kind, subject, since, detail FROM projections.worklist
+    UNION ALL
+    SELECT 'reading-held', supply, read_at, 'hold ' || position || ': ' || reason || ', ' || detail
+    FROM projections.held_readings WHERE is_open AND reason <> 'crossed-meter'
+    UNION ALL
+    SELECT 'proposal', proposal, proposed_at, kind || ' proposed by ' || proposed_by || ': ' || summary
+    FROM projections.proposals WHERE outcome = 'open' AND expires_at > now()
+)
+SELECT kind, subject, since, detail FROM waiting
+WHERE %s::text IS NULL OR kind = %s ORDER BY since, kind, subject
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,13 +152,9 @@ def _runs(events: Sequence[Logged]) -> Iterator[list[tuple[_Change, int]]]:
 
 
 def items(connection: Connection[Any], *, kind: str | None = None) -> list[Item]:
-    """Return what waits for a person, the longest first."""
+    """Return what waits for a person, the longest first: this read model's items, open holds and proposals."""
     with connection.cursor(row_factory=class_row(Item)) as cursor:
-        return cursor.execute(
-            "SELECT kind, subject, since, detail FROM projections.worklist"
-            " WHERE %s::text IS NULL OR kind = %s ORDER BY since, kind, subject",
-            (kind, kind),
-        ).fetchall()
+        return cursor.execute(_ITEMS, (kind, kind)).fetchall()
 
 
 MODEL = ReadModel("worklist", (Table("worklist", ("kind", "subject")),), project, passes_over_usage=True)

@@ -90,7 +90,9 @@ def add_supply(  # noqa: PLR0913, PLR0917 - each is an option of the command
     meter: Annotated[str, typer.Option(help="The meter's serial, or the id that interval files use.")],
     account: Annotated[str, typer.Option(help="Who pays; opened if it is not there.")],
     tariff: Annotated[str, typer.Option(help="The published tariff that prices it.")],
-    opening_kwh: Annotated[str, typer.Option(help="The meter's register now, in kWh.")] = "0",
+    opening_kwh: Annotated[
+        str, typer.Option(help="The meter's register now, in kWh; a new meter's, 0, if not given.")
+    ] = "0",
     max_power_w: Annotated[int, typer.Option(min=1, help="What the supply can physically carry, in watts.")] = 20_000,
     profile: Annotated[str, typer.Option(help="The meter's profile; nem12 for interval files.")] = "acrel_ddsy1352",
     currency: Annotated[

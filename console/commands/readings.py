@@ -54,7 +54,19 @@ def worklist(
     serial-mismatch: a meter reads back another serial than its own. Its supply point is not switched until it is
     exchanged, or reads back its own again.
 
+    reading-held: a reading is not believed; look at the meter, then `readings release` or `readings dismiss`.
+
     collector-silent: a concentrator's collector was not heard for five minutes; `collectors heard` tells more.
+
+    relay-unconfirmed: a relay does not do as it is told; somebody has to go there.
+
+    held-batch: so many of a site would be cut at once that somebody looks first; `relays held-batch`.
+
+    protection-review: whether a supply is still to be protected was to be looked at by now; `supply protect`.
+
+    proposal: a command waits for a second person; `proposals list`.
+
+    unidentified-receipt: money came in, and nobody knows for whom; `receipts list`.
     """
     from console.supplies.waiting_shown import show_worklist
 

@@ -17,6 +17,7 @@ from ledger.domain.meter import Difference, MeterState, Source, UsageCorrected
 from ledger.domain.postings import correction_postings
 from ledger.domain.snapshot import Price
 from ledger.rating.lines import FRESH
+from ledger.values.energy import text_from_milliwh
 from ledger.wire import IntervalReading
 
 # Better is higher.
@@ -89,9 +90,10 @@ def _of_another_span(history: BilledHistory, reading: IntervalReading) -> Bad:
 
 
 def _not_better(figure: Figure, reading: IntervalReading) -> Bad:
+    before, now = text_from_milliwh(figure.energy_milliwh), text_from_milliwh(reading.import_milliwh)
     detail = (
-        f"it supersedes {figure.energy_milliwh} mWh that were {figure.quality} with {reading.import_milliwh} mWh that"
-        f" are {reading.quality}: not of better quality"
+        f"it supersedes {before} kWh that were {figure.quality} with {now} kWh that are {reading.quality}: not of"
+        " better quality"
     )
     return Bad("conflicting", detail, reading.import_milliwh)
 

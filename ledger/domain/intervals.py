@@ -9,6 +9,7 @@ from ledger.domain import registers
 from ledger.domain.judging import FUTURE_TOLERANCE, Bad, Judging, allowance_milliwh
 from ledger.domain.snapshot import Price
 from ledger.domain.supply import MeterInstalled
+from ledger.values.energy import text_from_milliwh
 from ledger.values.errors import LedgerError
 from ledger.values.identity import interval_id
 from ledger.wire import IntervalReading
@@ -53,10 +54,11 @@ def judged(
         detail = f"ends at {reading.end.isoformat()}, published {published_at.isoformat()}"
         return Bad("in-the-future", detail, energy)
     if energy < 0:
-        return Bad("out-of-range", f"{energy} mWh is negative")
+        return Bad("out-of-range", f"{text_from_milliwh(energy)} kWh is negative")
     allowance = allowance_milliwh(meter, reading.end - reading.start)
     if energy > allowance:
-        return Bad("leap", f"{energy} mWh, but {meter.max_power_w} W allow {allowance} mWh", energy)
+        allowed = f"{meter.max_power_w} W allow {text_from_milliwh(allowance)} kWh"
+        return Bad("leap", f"{text_from_milliwh(energy)} kWh, but {allowed}", energy)
     return registers.judged_interval(reading, Judging(meter, reading.start, allowance), prices)
 
 
@@ -65,7 +67,8 @@ def contradiction(billed_milliwh: int | None, reading: IntervalReading) -> Bad:
     energy = reading.import_milliwh
     if billed_milliwh is None:
         return Bad("overlapping", "part of this interval is billed already, under other bounds", energy)
-    return Bad("conflicting", f"this interval was billed with {billed_milliwh} mWh, now it says {energy} mWh", energy)
+    billed, now = text_from_milliwh(billed_milliwh), text_from_milliwh(energy)
+    return Bad("conflicting", f"this interval was billed with {billed} kWh, now it says {now} kWh", energy)
 
 
 def overlaps(covered: Spans, reading: IntervalReading) -> bool:

@@ -7,6 +7,7 @@ import msgspec
 
 from ledger.domain.meter import Episode, HoldReason, MeterState
 from ledger.domain.supply import MeterInstalled
+from ledger.values.energy import text_from_milliwh
 from ledger.wire import RegisterReading
 
 # A message may be published before its readings' times by as much as two clocks may differ.
@@ -42,6 +43,11 @@ def allowance_milliwh(meter: MeterInstalled, span: timedelta) -> int:
     return meter.max_power_w * (length // _MICROSECOND) // 3_600_000 + meter.resolution_milliwh
 
 
+def _told(thousandths: int, unit: str) -> str:
+    """Tell a register's value as people read it off: 839 kWh for 839,000,000 mWh."""
+    return f"{text_from_milliwh(thousandths)} k{unit.removeprefix('m')}"
+
+
 class Judging(NamedTuple):
     """What the registers of a reading may have moved by since the last good one, which was read at `since`."""
 
@@ -53,21 +59,22 @@ class Judging(NamedTuple):
     @property
     def told(self) -> str:
         """What is allowed, in words."""
-        return f"{self.meter.max_power_w} W allow {self.allowance_milliwh} mWh"
+        return f"{self.meter.max_power_w} W allow {_told(self.allowance_milliwh, 'mWh')}"
 
     def register(self, register: int, last: int, *, name: str = "register", unit: str = "mWh") -> Good | Bad:
         """Judge a cumulative register against its last good value; the meter's registers share modulus and step."""
         modulus = self.meter.modulus_milliwh
         if register < 0 or (modulus and register >= modulus):
-            return Bad("out-of-range", f"{name} {register} {unit} is outside 0 to {modulus} {unit}")
+            return Bad("out-of-range", f"{name} {_told(register, unit)} is outside 0 to {_told(modulus, unit)}")
         usage = register - last
         if usage < 0 and modulus and not self.has_fallen and usage + modulus <= self.allowance_milliwh:
             usage += modulus
         if usage < 0:
-            return Bad("backwards", f"{name} fell from {last} to {register} {unit}")
+            return Bad("backwards", f"{name} fell from {_told(last, unit)} to {_told(register, unit)}")
         if usage > self.allowance_milliwh:
             of = "" if name == "register" else f"{name}: "
-            detail = f"{of}{usage} {unit} since {self.since.isoformat()}, but {self.told}"
+            since = self.since.isoformat(timespec="seconds")
+            detail = f"{of}{_told(usage, unit)} since {since}, but {self.told}"
             return Bad("leap", detail, claimed_milliwh=usage)
         return Good(usage)
 

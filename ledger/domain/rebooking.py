@@ -18,6 +18,7 @@ from ledger.domain.postings import correction_postings
 from ledger.domain.spell import Spell
 from ledger.domain.supply import Supply, SupplyOccupied
 from ledger.rating.lines import FRESH
+from ledger.values.energy import text_from_milliwh
 
 if TYPE_CHECKING:
     from ledger.domain.metering import Taker
@@ -154,9 +155,10 @@ def _cut(
     limit = span.figure.energy_milliwh if span.start < begins.occupied_from else 0
     if 0 <= used <= limit:
         return (used if limit else None), None
+    register, opening = text_from_milliwh(register_milliwh), text_from_milliwh(span.opening_milliwh)
     detail = (
-        f"register {register_milliwh} mWh at {begins.occupied_from.isoformat()}, but {span.opening_milliwh} mWh at"
-        f" {span.start.isoformat()} and {limit} mWh used from then on until the next reading"
+        f"register {register} kWh at {begins.occupied_from.isoformat()}, but {opening} kWh at"
+        f" {span.start.isoformat()} and {text_from_milliwh(limit)} kWh used from then on until the next reading"
     )
     return None, Contradiction(register_milliwh, detail)
 

@@ -13,6 +13,7 @@ from ledger.domain.meter_life import HoldSettled, Outcome
 from ledger.domain.metering import Taker
 from ledger.domain.registers import Taken
 from ledger.domain.supply_life import HoldResolved
+from ledger.values.energy import text_from_milliwh
 from ledger.wire import IntervalReading, Quality, RegisterReading
 
 
@@ -65,7 +66,8 @@ def _release_register(taker: Taker, fact: HoldResolved, _history: BilledHistory 
     usage = fact.import_milliwh - last
     if usage < 0:
         _rebase(taker, fact.read_at, fact.import_milliwh)
-        return "rebased", f"the register goes on from {fact.import_milliwh} mWh, it stood at {last} mWh before"
+        now, before = text_from_milliwh(fact.import_milliwh), text_from_milliwh(last)
+        return "rebased", f"the register goes on from {now} kWh, it stood at {before} kWh before"
     if usage == 0:
         return "nothing", "there is no usage since the reading before"
     evidence = _evidence(fact, RegisterReading(meter=meter.meter, read_at=fact.read_at, import_milliwh=0))

@@ -23,6 +23,7 @@ from ledger.domain.spell import Spell
 from ledger.domain.supply import MeterInstalled, Registers, Supply, SupplyOccupied
 from ledger.domain.supply_life import HoldResolved, MeterRemoved, MultiplierChanged, SupplyVacated
 from ledger.domain.time_due import is_charged_beyond
+from ledger.values.energy import text_from_milliwh
 from ledger.values.identity import reading_id
 from ledger.wire import RegisterReading
 
@@ -179,10 +180,8 @@ class _Settling:
         last = self.metering.state.register_milliwh
         if evidence.register_milliwh == last:
             return True
-        detail = (
-            f"register {evidence.register_milliwh} mWh at {evidence.read_at.isoformat()}, but {last} mWh until"
-            f" {since.isoformat()}"
-        )
+        here, there = text_from_milliwh(evidence.register_milliwh or 0), text_from_milliwh(last or 0)
+        detail = f"register {here} kWh at {evidence.read_at.isoformat()}, but {there} kWh until {since.isoformat()}"
         taker.append_hold(evidence, Bad("conflicting", detail), self.metering.state)
         return False
 

@@ -37,3 +37,8 @@ def milliwh_from_text(text: str) -> int:
 def kwh_from_milliwh(milliwh: int) -> Decimal:
     """Convert milliwatt-hours to kilowatt-hours, exactly."""
     return Decimal(milliwh).scaleb(-6, _EXACT)
+
+
+def text_from_milliwh(milliwh: int) -> str:
+    """Tell an energy as people read it off a meter, in kilowatt-hours: `839`, `12.34`."""
+    return f"{kwh_from_milliwh(milliwh).normalize():f}"

@@ -227,7 +227,7 @@ def test_what_is_not_of_better_quality_is_held(billed: Quality, said: Quality) -
     home.uses(1, between=hours(0), quality=billed)
     home.corrects(2, between=hours(0), quality=said)
     assert home.held_for == ["conflicting"]
-    assert f"1000000 mWh that were {billed} with 2000000 mWh that are {said}" in home.holds[0].detail
+    assert f"1 kWh that were {billed} with 2 kWh that are {said}" in home.holds[0].detail
     assert home.metering.state == home.debits[0].state
 
 

@@ -81,7 +81,7 @@ def test_the_same_interval_with_other_energy_is_held() -> None:
     home.uses(0.1, between=(0, 30))
     home.uses(0.2, between=(0, 30), billed=home.billed_intervals)
     assert home.held_for == ["conflicting"]
-    assert "100000 mWh" in home.holds[0].detail
+    assert "with 0.1 kWh, now it says 0.2 kWh" in home.holds[0].detail
     assert milliwh(home.billed_kwh) == 100_000
 
 

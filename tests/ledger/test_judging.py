@@ -74,7 +74,8 @@ def test_a_leap_beyond_what_the_supply_can_carry_is_held() -> None:
     home.reads(2.6, at=15)
     assert home.held_for == ["leap"]
     assert home.holds[0].claimed_milliwh == 2_600_000
-    assert "10000 W allow" in home.holds[0].detail
+    assert home.holds[0].detail.startswith("2.6 kWh since 2026-")
+    assert ", but 10000 W allow 2.5" in home.holds[0].detail
 
 
 def test_exactly_what_the_supply_can_carry_is_billed_and_one_milliwatt_hour_more_is_not() -> None:

@@ -73,6 +73,8 @@ def test_what_is_too_much_for_one_is_proposed_listed_and_approved(run: Run, fina
     proposal = told.partition("proposed as ")[2].partition(" ")[0]
     assert f"wattledger proposals approve {proposal} --operator" in told
     assert proposal in run("proposals", "list").output
+    assert "amount 600.00" in run("proposals", "list").output
+    assert proposal in run("worklist", "--kind", "proposal").output
     assert "cannot approve what they proposed" in str(
         run("proposals", "approve", proposal, "--operator", "li").exception
     )
@@ -80,6 +82,7 @@ def test_what_is_too_much_for_one_is_proposed_listed_and_approved(run: Run, fina
     assert "approved and carried out (position 6)" in approved
     assert "is approved by wang" in run(*refund).output
     assert run("proposals", "list").output == "no proposal waits for a decision\n"
+    assert "0 items" in run("worklist").output
     assert "approved by wang" in run("proposals", "list", "--all").output
     assert balances(finance)[0].balance == 400
 

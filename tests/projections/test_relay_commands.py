@@ -119,3 +119,4 @@ def test_open_holds_are_shown_with_what_they_claim(story: Story, run: Run) -> No
     line = line_of(run, "held")
     for told in ("meter-of-flat-1", "backwards", "2026-07-01 06:00:00+00:00", "7.250000"):
         assert told in line
+    assert "reading-held" in line_of(run, "worklist")
