@@ -60,6 +60,8 @@ class Framing(Protocol):
 
     # Whether an answer can be told from a late one to an earlier request to the same unit.
     tells_late_answers: bool
+    # Whether parts of two answers can be told from one whole answer.
+    has_checksum: bool
 
     def wrapped(self, request: Request, *, transaction: int) -> bytes:
         """Return the frame to send."""
@@ -75,6 +77,7 @@ class Mbap:
     """Modbus TCP: a header with transaction id, protocol 0, length and unit."""
 
     tells_late_answers = True
+    has_checksum = False
 
     def wrapped(self, request: Request, *, transaction: int) -> bytes:
         """Return the frame to send."""
@@ -112,6 +115,7 @@ class Rtu:
     """
 
     tells_late_answers = False
+    has_checksum = True
 
     def wrapped(self, request: Request, *, transaction: int) -> bytes:  # noqa: ARG002 - RTU has no transactions
         """Return the frame to send."""

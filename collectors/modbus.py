@@ -144,6 +144,9 @@ class Bus:
         try:
             pdu = await self._awaited(channel, request, timeout_s)
             answered = True
+        except asyncio.CancelledError:
+            self._abandon()
+            raise
         finally:
             # A cancelled request is one whose answer is still on its way.
             if not answered:
@@ -193,6 +196,7 @@ class Bus:
     def _passed_over(self, stray: Stray) -> Stray:
         """Return what may be waited after; raises RequestFailed where the answer itself has come and is none."""
         if stray.reason == "crc" or (stray.reason != "other" and self._line.framing.tells_late_answers):
+            self._abandon()
             raise RequestFailed(reason=stray.reason, detail=f"{self.place}: {stray.detail}")
         return stray
 
@@ -200,6 +204,7 @@ class Bus:
         self._timeouts += 1
         if self._timeouts >= self._line.timeouts_until_reopened:
             self.close()
+        self._abandon()
         if stray is not None and stray.reason != "other":
             raise RequestFailed(reason=stray.reason, detail=f"{self.place}: {stray.detail}")
         raise RequestFailed(
@@ -207,6 +212,15 @@ class Bus:
             detail=f"{self.place}: {_told(request)} was not answered in {timeout_s:g} s"
             + (f"; {stray.detail}" if stray else ""),
         )
+
+    def _abandon(self) -> None:
+        """Close a line on which an answer that is still on its way could complete one that was cut short.
+
+        A Modbus TCP frame has no checksum: the two together would be a frame of the right length, transaction and
+        unit, with a register that no meter shows. What comes late to a closed connection comes to nobody.
+        """
+        if not self._line.framing.has_checksum:
+            self.close()
 
     async def _opened(self, timeout_s: float) -> Channel:
         if self._channel is not None and not self._channel.closed:

@@ -8,7 +8,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from console.commands import relays
+from console.commands import readings, relays
 from ledger.values.errors import Refused
 from tests.projections.builders import Story, concluded, reading_held, settings_changed, topped_up
 from tests.projections.conftest import Project
@@ -83,6 +83,7 @@ def test_many_are_locked_with_a_result_for_each_and_what_their_relays_were_read_
 def relays_app() -> typer.Typer:
     app = typer.Typer()
     relays.register(app)
+    readings.register(app)
     return app
 
 
