@@ -2,7 +2,6 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
-from functools import cached_property
 from uuid import UUID
 
 from ledger import wire
@@ -32,13 +31,18 @@ class PricingDraft:
     taken: list[int] = field(default_factory=list)
     readings: int = 0
     rows: Rows = field(default_factory=Rows)
+    _kinds: Counter[type] = field(default_factory=Counter)
     _by_stream: dict[UUID, list[Event]] = field(default_factory=dict)
     _sorted: int = 0
 
     def lay_out(self) -> None:
-        """Lay the events out as they are stored; no more are drafted after that."""
+        """Lay the events out as they are stored, and count them; no more are drafted after that."""
+        add_fact, kinds = self.rows.add_fact, self._kinds
         for event in self.domain.events:
-            self.rows.add_fact(event.originator_id, event.originator_version, event.fact.topic, event.fact)
+            fact = event.fact
+            kind = type(fact)
+            kinds[kind] = kinds[kind] + 1 if kind in kinds else 1
+            add_fact(event.originator_id, event.originator_version, kind.topic, fact)
 
     def drafted(self, stream: UUID) -> list[Event]:
         """Return the events of a stream so far."""
@@ -54,10 +58,6 @@ class PricingDraft:
             wire.SweepAck(concentrator=concentrator, collector=collector, sequence=progress.sequence)
             for (collector, concentrator), (_, progress) in self.sweeps.items()
         ]
-
-    @cached_property
-    def _kinds(self) -> Counter[type]:
-        return Counter(type(event.fact) for event in self.domain.events)
 
     @property
     def debits(self) -> int:

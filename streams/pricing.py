@@ -6,7 +6,6 @@ What cannot be applied is kept with a reason.
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
-from uuid import UUID
 
 from psycopg import Connection
 
@@ -51,7 +50,7 @@ class PricingDrafter:
         self._snapshot = PricingSnapshot()
         self._meterings: dict[Partition, dict[str, Metering]] = {}
         self._sweeps: dict[Partition, dict[SweepKey, SweepProgress]] = {}
-        self._in_flight: set[UUID] = set()  # streams whose newest events cannot be read yet
+        self._in_flight: set[str] = set()  # supply points whose newest events cannot be read yet
 
     def prepare(self, connection: Connection[Any], messages: Sequence[Message]) -> PricingDraft:
         """Price a batch against the snapshot and the streams as this worker knows them."""
@@ -91,7 +90,7 @@ class PricingDrafter:
 
     def adopt(self, draft: PricingDraft) -> None:
         """Remember the states that the batch leaves behind."""
-        self._in_flight.update(event.originator_id for event in draft.domain.events)
+        self._in_flight.update(draft.meterings)
         for supply, (partition, metering) in draft.meterings.items():
             self._meterings.setdefault(partition, {})[supply] = metering
         for key, (partition, progress) in draft.sweeps.items():
@@ -283,7 +282,7 @@ class PricingDrafter:
         drafted = draft.drafted(stream)
         history = draft.history.get(stream)
         if history is None or not needed.is_met_by(history):
-            if stream in self._in_flight:
+            if supply.code in self._in_flight:
                 raise Unlanded(f"the history of {supply.code} is not all in the ledger yet")
             newest = [(event.originator_version, event.fact) for event in drafted]
             history = read_history(

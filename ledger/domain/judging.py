@@ -1,7 +1,6 @@
 """Whether a reading may become money (design I8): a bad one is held with a reason, never billed."""
 
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
 import msgspec
 
@@ -19,7 +18,7 @@ READ_TIME_TOLERANCE = timedelta(seconds=2)
 # reading bills the whole span once that is known, so an episode of these does not outlast its cause.
 AWAITED: tuple[str, ...] = ("unoccupied", "no-terms", "register-missing", "unknown-period")
 
-_MICROSECOND = timedelta(microseconds=1)
+_READ_TIME_TOLERANCE_US = READ_TIME_TOLERANCE // timedelta(microseconds=1)
 
 
 class Good(msgspec.Struct, frozen=True, gc=False):
@@ -38,9 +37,10 @@ class Bad(msgspec.Struct, frozen=True, gc=False):
 
 def allowance_milliwh(meter: MeterInstalled, span: timedelta) -> int:
     """Return the most energy that the supply can physically have carried in a span, plus one register step."""
-    length = max(span, timedelta(0)) + READ_TIME_TOLERANCE
+    length_us = (span.days * 86_400 + span.seconds) * 1_000_000 + span.microseconds
     # W × µs / 3.6 × 10⁶ = milliwatt-hours.
-    return meter.max_power_w * (length // _MICROSECOND) // 3_600_000 + meter.resolution_milliwh
+    energy = meter.max_power_w * (max(length_us, 0) + _READ_TIME_TOLERANCE_US) // 3_600_000
+    return energy + meter.resolution_milliwh
 
 
 def _told(thousandths: int, unit: str) -> str:
@@ -48,7 +48,7 @@ def _told(thousandths: int, unit: str) -> str:
     return f"{text_from_milliwh(thousandths)} k{unit.removeprefix('m')}"
 
 
-class Judging(NamedTuple):
+class Judging(msgspec.Struct, frozen=True, gc=False):
     """What the registers of a reading may have moved by since the last good one, which was read at `since`."""
 
     meter: MeterInstalled

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+import msgspec
+
 from ledger.domain.judging import Bad, Good, Judging, judging_of
 from ledger.domain.meter import MeterState
 from ledger.domain.snapshot import Price
@@ -24,7 +26,7 @@ _STEPS = {"kvarh": "mvarh", "kVAh": "mVAh"}
 _NAMES = {"kvarh": "reactive energy", "kVAh": "apparent energy", "kW": "demand"}
 
 
-class Taken(NamedTuple):
+class Taken(msgspec.Struct, frozen=True, gc=False):
     """What a good reading's other registers say: how they stand, what was used, and the energy that bills."""
 
     closing: Registers | None

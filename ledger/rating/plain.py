@@ -5,13 +5,14 @@ several steps need.
 """
 
 from bisect import bisect_right
-from typing import NamedTuple
+
+import msgspec
 
 from ledger.rating.compiled import CompiledTariff, Plan, Steps
 from ledger.rating.lines import Atom, Counters, Line, Rated
 
 
-class _Climbed(NamedTuple):
+class _Climbed(msgspec.Struct, frozen=True, gc=False):
     """Where an atom lies on each ladder, and how far up each it leaves the period."""
 
     steps: Steps

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, LiteralString
+from typing import Any, LiteralString, NamedTuple
 
 import msgspec
 from psycopg import Connection, Cursor
@@ -16,8 +16,7 @@ from psycopg.rows import TupleRow, tuple_row
 from ledger.wire import Reading
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Partition:
+class Partition(NamedTuple):
     """A partition of a topic in one life of a cluster: a broker that forgets starts a new life."""
 
     cluster: str

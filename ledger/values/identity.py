@@ -4,27 +4,35 @@ from datetime import datetime
 from hashlib import sha1
 from uuid import UUID
 
+import msgspec
+
 from ledger.values.instants import in_utc
 
 # Fixed for all time: every id below would change with it.
 NAMESPACE = UUID("6f2b0f4e-1d5c-5c1b-9b43-7f4d8a0c2e11")
 # A hash that the namespace went into: an id is made for every reading, and the library's way takes much longer.
 _HASHED = sha1(NAMESPACE.bytes, usedforsecurity=False)
-_NOT_VERSION = ~(0xF << 76 | 0xC << 60)
-_VERSION_5 = 5 << 76 | 0x8 << 60
+_encode = msgspec.json.Encoder().encode
 
 
 def uuid5(name: str) -> UUID:
     """Return the UUIDv5 of a name in our namespace (RFC 9562, section 5.5)."""
     hashed = _HASHED.copy()
     hashed.update(name.encode())
-    number = int.from_bytes(hashed.digest()[:16], "big")
-    return UUID(int=number & _NOT_VERSION | _VERSION_5)
+    number = bytearray(hashed.digest()[:16])
+    number[6] = number[6] & 0x0F | 0x50
+    number[8] = number[8] & 0x3F | 0x80
+    return msgspec.convert(bytes(number), UUID)
 
 
 def reading_id(*, meter: str, registers: str, read_at: datetime) -> UUID:
     """Return a reading's business identity: UUIDv5 of meter serial, register set and read time (design §3)."""
-    return uuid5(f"reading|{meter}|{registers}|{in_utc(read_at).isoformat()}")
+    return uuid5(f"reading|{meter}|{registers}|{_told(read_at)}")
+
+
+def _told(instant: datetime) -> str:
+    """Write an instant as its isoformat in UTC does, which takes ten times as long."""
+    return _encode(in_utc(instant))[1:-2].decode() + "+00:00"
 
 
 def interval_id(*, meter: str, start: datetime, end: datetime) -> UUID:

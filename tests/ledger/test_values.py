@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from fractions import Fraction
 from math import floor
+from uuid import uuid5 as standard_uuid5
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from ledger.values.energy import kwh_from_milliwh, milliwh_from_kwh, milliwh_from_text
 from ledger.values.errors import InvalidValue
+from ledger.values.identity import NAMESPACE, reading_id
 from ledger.values.instants import in_utc, parse_instant
 from ledger.values.money import (
     decimal_from_micros,
@@ -139,3 +141,13 @@ def test_a_time_that_names_no_instant_is_refused_with_its_text(text: str, compla
 def test_a_time_whose_zone_leads_out_of_the_calendar_is_refused() -> None:
     with pytest.raises(InvalidValue, match="beyond the calendar"):
         in_utc(datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=8))))
+
+
+@given(meter=st.text(max_size=30), since_epoch_s=st.integers(0, 32_503_679_999), us=st.integers(0, 999_999))
+def test_a_readings_identity_is_the_uuid_of_its_name_as_the_standard_makes_it(
+    meter: str, since_epoch_s: int, us: int
+) -> None:
+    read_at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=since_epoch_s, microseconds=us)
+    there = read_at.astimezone(timezone(timedelta(hours=8)))
+    expected = standard_uuid5(NAMESPACE, f"reading|{meter}|import|{read_at.isoformat()}")
+    assert reading_id(meter=meter, registers="import", read_at=there) == expected
