@@ -18,7 +18,7 @@ from aiokafka import AIOKafkaConsumer
 
 from benchmarks.errors import BenchmarkFailed
 from benchmarks.estate import METERS_PER_SWEEP, SITE, account, concentrator, found, serial, supply
-from benchmarks.load import Load, Message, publish, publisher
+from benchmarks.load import Load, Message, publish, publisher, sent
 from benchmarks.pace import paced
 from benchmarks.priced_tariffs import EVERYTHING
 from benchmarks.report import Report, Row
@@ -188,7 +188,7 @@ async def _steady(stand: Stand, load: Load, seconds: int, readings_per_s: int) -
                 break
             while published < elapsed_s * readings_per_s:
                 message = next(messages)
-                await producer.send(wire.METER_READINGS, message.value, key=message.key)
+                await sent(producer, message)
                 published += message.readings
             await asyncio.sleep(0.01)
         await producer.flush()

@@ -1,5 +1,6 @@
 """The load: sweeps of a hundred readings each, in the form that collectors publish."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import NamedTuple
 from aiokafka import AIOKafkaProducer
 
 from benchmarks.estate import METERS_PER_SWEEP, OPENING_MILLIWH, SINCE, concentrator, concentrators, serial
+from console.topics import EMBEDDED_PARTITIONS
 from ledger import wire
 
 COLLECTOR = "bench-edge"
@@ -19,11 +21,12 @@ _IN_FLIGHT = 500
 
 
 class Message(NamedTuple):
-    """A message as it is published."""
+    """A message as it is published; to its key's own partition where none is named."""
 
     key: bytes
     value: bytes
     readings: int
+    partition: int | None = None
 
 
 @dataclass(slots=True)
@@ -62,7 +65,8 @@ class Load:
                 for meter in meters
             ],
         )
-        return Message(sweep.concentrator.encode(), wire.encode(sweep), len(meters))
+        # Dealt out evenly: the hashes of a few dozen keys would give one worker twice as much as another.
+        return Message(sweep.concentrator.encode(), wire.encode(sweep), len(meters), number % EMBEDDED_PARTITIONS)
 
 
 @asynccontextmanager
@@ -76,13 +80,22 @@ async def publisher(bootstrap: str) -> AsyncIterator[AIOKafkaProducer]:
         await producer.stop()
 
 
+async def sent(producer: AIOKafkaProducer, message: Message) -> "asyncio.Future[object]":
+    """Hand a message to the producer; the future is done when the broker has it."""
+    partition = message.partition
+    handed: asyncio.Future[object] = await producer.send(
+        wire.METER_READINGS, message.value, key=message.key, partition=partition
+    )
+    return handed
+
+
 async def publish(bootstrap: str, messages: Iterable[Message]) -> int:
     """Publish messages in their order and return how many readings they hold."""
     readings = 0
     async with publisher(bootstrap) as producer:
         waiting = []
         for message in messages:
-            waiting.append(await producer.send(wire.METER_READINGS, message.value, key=message.key))
+            waiting.append(await sent(producer, message))
             readings += message.readings
             if len(waiting) >= _IN_FLIGHT:
                 for future in waiting:

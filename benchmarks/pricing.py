@@ -1,11 +1,13 @@
 """`pricing`, `ceiling` and `library`: readings to committed debits, against what PostgreSQL and the library can do.
 
-`pricing` is the real worker process, all guarantees on, fed from the broker. `ceiling` writes the very rows that it
-wrote with the same gate, positions and batch size, laid out beforehand, and does nothing else. `library` saves the
-same events, same payload, through the eventsourcing library's own recorder, 500 a save.
+`pricing` is the real worker process, all guarantees on, fed from the broker: one of them, and as many as there are
+cores, sharing out the partitions. `ceiling` writes the very rows that they wrote with the same gate, positions and
+batch size, laid out beforehand, and does nothing else. `library` saves the same events, same payload, through the
+eventsourcing library's own recorder, 500 a save.
 """
 
 import asyncio
+import os
 import statistics
 import time
 from collections.abc import Sequence
@@ -25,6 +27,7 @@ from benchmarks.pace import paced
 from benchmarks.priced_tariffs import EVERYTHING, FLAT
 from benchmarks.report import Report, Row
 from benchmarks.stand import Stand, standing
+from console.topics import EMBEDDED_PARTITIONS
 from ledger import wire
 from ledger.domain.event import Event
 from ledger.store.applied import Applied, Partition, move_positions
@@ -34,7 +37,8 @@ from ledger.store.mapper import FactMapper, fact_of, stored
 
 TARIFFS = {"flat": FLAT, "time of use × blocks × levies": EVERYTHING}
 FULL = "time of use × blocks × levies"
-_OTHERS = {"ceiling": "ceiling_rows_per_s", "library": "library_events_per_s"}
+# Python prices on one core a process, so there is one for each; more than partitions would stand by.
+WORKERS = max(1, min(os.cpu_count() or 1, EMBEDDED_PARTITIONS))
 _LIBRARY_EVENTS_A_SAVE = 500
 _LIBRARY_EVENTS = 20_000
 
@@ -49,7 +53,7 @@ class Size:
 
 
 FULL_SIZE = Size(meters=10_000, rounds=30, runs=3)
-QUICK_SIZE = Size(meters=2_000, rounds=60, runs=1)
+QUICK_SIZE = Size(meters=2_000, rounds=50, runs=1)
 
 
 @dataclass(slots=True)
@@ -110,37 +114,44 @@ def measure_library(*, quick: bool) -> Report:
 def _measured(stand: Stand, name: str, tariff: str, size: Size) -> Row:
     found(stand.connection, meters=size.meters, tariff=tariff)
     load = Load(size.meters)
-    pricings, ceilings, libraries = [], [], []
+    alone, pricings, ceilings, libraries = [], [], [], []
     for run in range(size.runs):
-        priced = priced_run(stand, load, rounds=size.rounds)
+        alone.append(priced_run(stand, load, rounds=size.rounds).readings_per_s)
+        priced = priced_run(stand, load, rounds=size.rounds, workers=WORKERS)
         pricings.append(priced.readings_per_s)
         ceilings.append(ceiling(stand, priced, f"ceiling_{run}"))
         libraries.append(library(stand, priced.rows, f"library_{run}"))
-    pricing, top, saved = (statistics.median(rates) for rates in (pricings, ceilings, libraries))
+    single, pricing, top, saved = (statistics.median(rates) for rates in (alone, pricings, ceilings, libraries))
     return Row(
         name,
         {
             "readings_per_s": pricing,
+            "workers": WORKERS,
             "ceiling_rows_per_s": top,
             "library_events_per_s": saved,
             "ratio_to_ceiling": pricing / top,
             "ratio_to_library": pricing / saved,
+            "one_worker_per_s": single,
+            "one_worker_ratio_to_ceiling": single / top,
             "rows_a_batch": priced.rows_a_batch,
             "bytes_a_debit": sum(len(row.state) for row in priced.rows) // len(priced.rows),
         },
     )
 
 
-def priced_run(stand: Stand, load: Load, *, rounds: int) -> Priced:
-    """Publish so many rounds, then let a worker price them; return its rate and its rows."""
+def priced_run(stand: Stand, load: Load, *, rounds: int, workers: int = 1) -> Priced:
+    """Publish so many rounds to workers that have their partitions already; return their rate and their rows."""
     before = stand.head()
-    readings = asyncio.run(publish(stand.stack.bootstrap, load.sweeps(rounds)))
-    stand.launch("price")
-    pace = paced(stand.head, until=before + readings, check=stand.stack.supervisor.check)
+    messages = list(load.sweeps(rounds))
+    for number in range(1, workers + 1):
+        stand.launch("price", number)
     stand.stack.await_healthy()
-    batches = stand.metric("price", "wattledger_batch_messages_count")
-    memory_bytes = stand.memory_bytes("price")
-    stand.stop("price")
+    readings = asyncio.run(publish(stand.stack.bootstrap, messages))
+    pace = paced(stand.head, until=before + readings, check=stand.stack.supervisor.check)
+    batches, memory_bytes = 0.0, stand.memory_bytes("price")
+    for number in range(1, workers + 1):
+        batches += stand.metric("price", "wattledger_batch_messages_count", number=number)
+        stand.stop("price", number=number)
     rows = written(stand.connection, after=before)
     if len(rows) != readings or any(row.topic != "meter.usage-debited/1" for row in rows):
         raise BenchmarkFailed(f"{readings} readings led to {len(rows)} events; not all of them debits")

@@ -12,6 +12,8 @@ from rich.text import Text
 
 Number = int | float | str
 
+_ABREAST = 6  # figures; more of them cannot be read on eighty columns
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -42,19 +44,29 @@ class Report:
 
 def show(report: Report, console: Console) -> None:
     """Print a report's table and plot."""
-    columns = list(dict.fromkeys(name for row in report.rows for name in row.figures))
-    table = Table(title=report.title)
-    table.add_column("")
-    for column in columns:
-        table.add_column(column.replace("_", " "), justify="right")
-    for row in report.rows:
-        table.add_row(row.name, *(_text(row.figures.get(column)) for column in columns))
     if report.rows:
-        console.print(table)
+        console.print(_table(report))
     for name, value in report.figures.items():
         console.print(f"{report.name}: {name.replace('_', ' ')} [bold]{_text(value)}[/bold]")
     if report.bars is not None:
         _plot(*report.bars, console)
+
+
+def _table(report: Report) -> Table:
+    """Return a table with a line for each row, or for each figure where there are too many to stand abreast."""
+    names = list(dict.fromkeys(name for row in report.rows for name in row.figures))
+    table = Table("", title=report.title)
+    if len(names) <= _ABREAST:
+        for name in names:
+            table.add_column(name.replace("_", " "), justify="right")
+        for row in report.rows:
+            table.add_row(row.name, *(_text(row.figures.get(name)) for name in names))
+        return table
+    for row in report.rows:
+        table.add_column(row.name, justify="right")
+    for name in names:
+        table.add_row(name.replace("_", " "), *(_text(row.figures.get(name)) for row in report.rows))
+    return table
 
 
 def write(reports: Iterable[Report], path: Path) -> None:

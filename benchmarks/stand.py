@@ -19,7 +19,7 @@ from console.database import migrate_database
 from console.embedded.ports import LOOPBACK, free_port
 from console.embedded.postgres import OWNER
 from console.settings import StackSettings
-from console.stack import DATABASE, Stack
+from console.stack import DATABASE, Stack, process_name
 
 
 class Stand:
@@ -39,13 +39,13 @@ class Stand:
         self.stack.start_role(role, extra=settings)
         self.stack.await_healthy()
 
-    def launch(self, role: str, **settings: str) -> None:
-        """Start a role without waiting for it."""
-        self.stack.start_role(role, extra=settings)
+    def launch(self, role: str, number: int = 1, /, **settings: str) -> None:
+        """Start a role without waiting for it; `number`, from 1, tells several processes of it apart."""
+        self.stack.start_role(role, number=number, extra=settings)
 
-    def stop(self, role: str) -> None:
+    def stop(self, role: str, *, number: int = 1) -> None:
         """Stop a role in order."""
-        self.stack.stop_role(role)
+        self.stack.stop_role(role, number=number)
 
     def kill(self, role: str) -> None:
         """Kill a role as a crash would (SIGKILL)."""
@@ -62,9 +62,9 @@ class Stand:
             row = cursor.execute(query, parameters).fetchone()
         return 0 if row is None or row[0] is None else int(row[0])
 
-    def metric(self, role: str, name: str) -> float:
-        """Return the sum of a role's samples of a metric, whatever their labels."""
-        address = f"http://{LOOPBACK}:{self.stack.health_ports[role]}/metrics"
+    def metric(self, role: str, name: str, *, number: int = 1) -> float:
+        """Return the sum of a process's samples of a metric, whatever their labels."""
+        address = f"http://{LOOPBACK}:{self.stack.health_ports[process_name(role, number)]}/metrics"
         with urllib.request.urlopen(address, timeout=10) as answer:
             text = answer.read().decode()
         found = [line.rpartition(" ")[2] for line in text.splitlines() if line.startswith((f"{name} ", f"{name}{{"))]

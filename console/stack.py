@@ -19,6 +19,7 @@ from console.topics import create_topics
 from ledger.values.signing import OrderSigner
 
 DATABASE = "wattledger"
+_INSTANCE = "WATTLEDGER_KAFKA_INSTANCE"
 
 
 class Stack:
@@ -81,15 +82,24 @@ class Stack:
         self._prepare()
 
     def start_role(
-        self, name: str, *, arguments: tuple[str, ...] = (), extra: Mapping[str, str] | None = None
+        self,
+        name: str,
+        *,
+        number: int = 1,
+        arguments: tuple[str, ...] = (),
+        extra: Mapping[str, str] | None = None,
     ) -> None:
-        """Start a role as a process of its own, connected as its own database role; `extra` adds to its settings."""
+        """Start a role as a process of its own, connected as its own database role; `extra` adds to its settings.
+
+        `number`, from 1, tells processes of one role apart (`process_name`): `price` shares its partitions out.
+        """
         role = ROLES[name]
+        name = process_name(name, number)
         port = (self.settings.serve_port if role is SERVE else None) or free_port()
         self.supervisor.start(
             name,
-            [sys.executable, "-P", "-m", "console", name, *arguments],
-            environment=self.environment_of(role, port=port) | dict(extra or {}),
+            [sys.executable, "-P", "-m", "console", role.name, *arguments],
+            environment=self.environment_of(role, port=port, number=number) | dict(extra or {}),
             health_port=port if role.serves_health else None,
         )
         if role.serves_health:
@@ -98,7 +108,7 @@ class Stack:
         else:
             self._announce(f"{name} started")
 
-    def environment_of(self, role: Role, *, port: int) -> dict[str, str]:
+    def environment_of(self, role: Role, *, port: int, number: int = 1) -> dict[str, str]:
         """Return a role's whole environment: no secret in it but its own."""
         environment = dict(self.settings.inherited)
         environment["WATTLEDGER_METRICS_PORT"] = str(port)
@@ -113,6 +123,9 @@ class Stack:
                 # comes back as another cluster.
                 environment["WATTLEDGER_KAFKA_CLUSTER"] = self.settings.cluster_id
             environment["WATTLEDGER_KAFKA_IDEMPOTENCE"] = str(self.settings.is_idempotent).lower()
+            if number > 1 and _INSTANCE in environment:
+                # Two members of one name would put each other out of the group.
+                environment[_INSTANCE] = process_name(environment[_INSTANCE], number)
         if role.signs_orders:
             environment["WATTLEDGER_SIGNING_KEY"] = self._signing_key
         if role.signs_seals:
@@ -123,9 +136,9 @@ class Stack:
             environment["WATTLEDGER_ORDER_PUBLIC_KEY"] = self.public_key_hex
         return environment
 
-    def stop_role(self, name: str) -> None:
+    def stop_role(self, name: str, *, number: int = 1) -> None:
         """Stop one role in order; the others go on."""
-        self.supervisor.stop_one(name)
+        self.supervisor.stop_one(process_name(name, number))
 
     def await_healthy(self, *, timeout_s: float = 60.0) -> None:
         """Wait until every role started so far says that it is well; see Supervisor.await_healthy."""
@@ -179,6 +192,11 @@ class Stack:
         if self.settings.database_url is None:
             Running(self._owner_url, self.bootstrap, self.witness).write(self.settings.directory)
             self._has_left_word = True
+
+
+def process_name(role: str, number: int) -> str:
+    """Return what a role's process is called: its log, its health port and its turn go by that name."""
+    return role if number == 1 else f"{role}-{number}"
 
 
 def _asked_cluster_id(bootstrap: str) -> str:

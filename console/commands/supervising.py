@@ -19,13 +19,22 @@ def up(
         typer.Option(envvar="WATTLEDGER_SITE_FILE", help="A site file: also collect from its meters."),
     ] = None,
     simulate: Annotated[bool, typer.Option(help="Also simulate the site's meters.")] = False,
+    pricing_workers: Annotated[
+        int,
+        typer.Option(
+            envvar="WATTLEDGER_PRICING_WORKERS",
+            min=1,
+            max=64,
+            help="Processes that price; they share out the partitions of `meter-readings` among them.",
+        ),
+    ] = 1,
 ) -> None:
     """Run the whole system until Ctrl-C: services, schema, topics, and every role as its own process.
 
     PostgreSQL and the broker are embedded unless WATTLEDGER_DATABASE_URL (the owner's) or WATTLEDGER_KAFKA_BOOTSTRAP
     name ones outside. Data, logs and keys are under WATTLEDGER_DIRECTORY (.wattledger).
     """
-    from console.roles import SERVER_ROLES
+    from console.roles import PRICE, SERVER_ROLES
     from console.settings import StackSettings
     from console.stack import Stack
     from console.supervisor import StopRequested, stop_on_signals
@@ -41,7 +50,8 @@ def up(
         try:
             stack.start_services()
             for role in SERVER_ROLES:
-                stack.start_role(role.name)
+                for number in range(1, 1 + (pricing_workers if role is PRICE else 1)):
+                    stack.start_role(role.name, number=number)
             for name in edge_roles(site=site, simulate=simulate):
                 stack.start_role(name, arguments=("--site", str(site)))
             stack.await_healthy()

@@ -11,6 +11,7 @@ import pytest
 
 from console.cluster import cluster_id_at
 from console.errors import ConsoleError
+from console.roles import PRICE
 from console.settings import StackSettings, inheritable
 from console.stack import Stack
 from console.topics import TopicLayout, create_topics
@@ -42,7 +43,10 @@ def test_every_role_connects_as_itself(stack: Stack) -> None:
 
 def test_serve_tells_health_and_metrics(stack: Stack) -> None:
     stack.start_role("serve")
+    stack.start_role("serve", number=2)
     stack.await_healthy()
+    assert stack.health_ports["serve-2"] != stack.health_ports["serve"]
+    stack.stop_role("serve", number=2)
     port = stack.health_ports["serve"]
     assert json.loads(_fetched(port, "/health"))["status"] == "up"
     assert "wattledger_database_up 1.0" in _fetched(port, "/metrics")
@@ -50,6 +54,13 @@ def test_serve_tells_health_and_metrics(stack: Stack) -> None:
     process = psutil.Process(stack.supervisor.pid_of("serve"))
     stack.stop_role("serve")
     assert not process.is_running()
+
+
+def test_a_second_worker_has_a_name_of_its_own(tmp_path: Path) -> None:
+    inherited = {"WATTLEDGER_KAFKA_INSTANCE": "house"}
+    stack = Stack(settings=StackSettings(directory=tmp_path, database_url="postgresql:///x", inherited=inherited))
+    names = [stack.environment_of(PRICE, port=1, number=number)["WATTLEDGER_KAFKA_INSTANCE"] for number in (1, 2)]
+    assert names == ["house", "house-2"]
 
 
 def test_a_role_is_given_no_secret_but_its_own(stack: Stack) -> None:

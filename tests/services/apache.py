@@ -89,6 +89,14 @@ class ApacheBroker:
         formatting = self._java("kafka.tools.StorageTool", "format", "-t", self.cluster_id, "-c", str(settings))
         if formatting.wait() != 0:
             raise ServiceFailed(f"Kafka's log directory was not formatted:\n{log_tail(self.log)}")
+        self._start(settings, timeout_s=timeout_s)
+
+    def restart(self) -> None:
+        """Kill the broker and start it on the log that it left."""
+        self.kill()
+        self._start(self._directory / "server.properties", timeout_s=90.0)
+
+    def _start(self, settings: Path, *, timeout_s: float) -> None:
         self.process = self._java("kafka.Kafka", str(settings))
         if not answers(self.process, bootstrap=self.bootstrap, cluster_id=self.cluster_id, timeout_s=timeout_s):
             self.kill()

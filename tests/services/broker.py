@@ -47,6 +47,14 @@ def own_broker(service_directory: Path) -> Iterator[KafkaBroker]:
     yield from _running(service_directory / f"own-broker-{next(_numbers)}")
 
 
+def restart_broker(broker: KafkaBroker) -> None:
+    """Kill the broker and start it again: Apache Kafka on the log that it left, the embedded one empty."""
+    if isinstance(broker, ApacheBroker):
+        broker.restart()
+    else:
+        broker.restart_empty()
+
+
 def _running(directory: Path) -> Iterator[KafkaBroker]:
     broker = _made(directory)
     broker.start()

@@ -6,7 +6,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.services.broker import KafkaBroker
+from tests.services.broker import KafkaBroker, restart_broker
 from tests.services.postgres import Database, resume, stall
 from tests.streams.collector import until
 from tests.streams.conftest import Campaign, make_campaign
@@ -28,10 +28,11 @@ def test_a_worker_stopped_in_the_gate_past_its_session_and_resumed_doubles_nothi
     campaign.check()
 
 
-def test_a_third_worker_joining_and_one_killed_lose_nothing(campaign: Campaign) -> None:
+def test_a_third_worker_joining_one_killed_and_the_broker_killed_lose_nothing(campaign: Campaign) -> None:
+    """The embedded broker comes back empty and as another cluster, Apache Kafka on the log that it left."""
     with (
         campaign.worker("w1") as first,
-        campaign.worker("w2"),
+        campaign.worker("w2") as second,
         campaign.worker("w3") as third,
         campaign.collector(made=15) as collector,
     ):
@@ -42,8 +43,15 @@ def test_a_third_worker_joining_and_one_killed_lose_nothing(campaign: Campaign) 
         collector.make(35)
         collector.wait_for_made()
         first.kill()
+        before = collector.acknowledged
         collector.make(60)
-        collector.wait_for()
+        collector.wait_for(before + 20)
+        second.supervise()
+        third.supervise()
+        assert collector.acknowledged < collector.total
+        restart_broker(campaign.broker)
+        campaign.create_topics()
+        collector.wait_for(timeout_s=120)
     campaign.check()
 
 
