@@ -18,7 +18,7 @@ from ledger import wire
 from ledger.store.applied import Partition
 from streams import metrics
 from streams.acks import AckSender
-from streams.applier import Applier
+from streams.applier import LOST, Applier
 from streams.assignment import awaited_positions, cluster_id, verify_log
 from streams.connecting import connected
 from streams.consumer import LedgerApp
@@ -57,13 +57,32 @@ class Worker:
         self._loop: asyncio.AbstractEventLoop | None = None
         self.is_ready = asyncio.Event()
         self.acks = AckSender(settings)
-        self.pricing: Applier[PricingDraft] = Applier(connect=self.connect, drafter=PricingDrafter(clock=_now))
+        self._threads: dict[str, ThreadPoolExecutor] = {}
+        self._drafter = PricingDrafter(clock=_now)
+        self.pricing: Applier[PricingDraft] = Applier(connect=self.connect, drafter=self._drafter)
         self.results: Applier[ResultsDraft] = Applier(connect=self.connect, drafter=ResultsDrafter(clock=_now))
         self.app = self._new_app()
 
     def connect(self) -> Connection[Any]:
         """Open a connection for one thread's own use."""
         return connected(self._settings.database_url, name="price")
+
+    def warm_up(self) -> None:
+        """Begin to read supply points and tariffs, in the thread that will price by them.
+
+        The group takes seconds to form, and so does this where there are a hundred thousand meters: not one after the
+        other.
+        """
+        self._threads[wire.METER_READINGS].submit(self._read_ahead)
+
+    def _read_ahead(self) -> None:
+        try:
+            with self.connect() as connection:
+                self._drafter.catch_up(connection)
+        except LOST as error:
+            log.warning("supply points are read with the first batch", error=str(error))
+        except Exception as error:
+            end_process(error)
 
     def close(self) -> None:
         """Let what is in flight land, and close the connections."""
@@ -134,7 +153,7 @@ class Worker:
         self.is_ready.set()
 
     def _add_agent(self, app: LedgerApp, topic: str, applier: Applier[D], committed: Callable[[D], None]) -> None:
-        thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=topic)
+        thread = self._threads[topic] = ThreadPoolExecutor(max_workers=1, thread_name_prefix=topic)
         settings = self._settings
         seek_back = SeekBack(seek=self._seek, reached=applier.reached, give_up=end_process)
         self._seek_backs.append(seek_back)

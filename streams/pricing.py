@@ -25,6 +25,7 @@ from ledger.store.applied import DeadLetter, Partition, StrayReading, SweepProgr
 from ledger.store.catching_up import catch_up
 from ledger.store.gate import Gate
 from ledger.store.log import newest_of
+from ledger.store.mapper import state_after
 from ledger.store.meter_history import read_history
 from ledger.store.ticked import TickProgress, move_ticks
 from streams import ticks
@@ -52,9 +53,13 @@ class PricingDrafter:
         self._sweeps: dict[Partition, dict[SweepKey, SweepProgress]] = {}
         self._in_flight: set[str] = set()  # supply points whose newest events cannot be read yet
 
+    def catch_up(self, connection: Connection[Any]) -> None:
+        """Bring the snapshot of supply points and tariffs up to the ledger's newest control change."""
+        catch_up(connection, self._snapshot, each=self._forget_moved)
+
     def prepare(self, connection: Connection[Any], messages: Sequence[Message]) -> PricingDraft:
         """Price a batch against the snapshot and the streams as this worker knows them."""
-        catch_up(connection, self._snapshot, each=self._forget_moved)
+        self.catch_up(connection)
         draft = PricingDraft(Draft(self._snapshot, self._clock()), self._snapshot.position)
         decoded = [known for message in messages if (known := self._decoded(message, draft)) is not None]
         self._load(connection, decoded)
@@ -133,7 +138,8 @@ class PricingDrafter:
 
     def _load_meterings(self, connection: Connection[Any], supplies: dict[str, Partition]) -> None:
         """One row per stream, however long its history: every event carries the full state after it."""
-        newest = newest_of(connection, streams=[self._snapshot.stream_of(code) for code in supplies])
+        streams = [self._snapshot.stream_of(code) for code in supplies]
+        newest = newest_of(connection, streams=streams, reading=state_after)
         seen = applied.meters_seen(connection, supplies)
         for code, partition in supplies.items():
             metering = Metering(seen_at=seen.get(code))

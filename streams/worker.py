@@ -33,6 +33,7 @@ async def _run(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     worker = Worker(settings)
+    worker.warm_up()
     await worker.app.start()
     background = [asyncio.create_task(worker.acks.run()), asyncio.create_task(OrderPublisher(settings).run())]
     background.append(asyncio.create_task(_serve_when_ready(worker, settings)))

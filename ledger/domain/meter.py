@@ -271,6 +271,12 @@ class BillingPeriodClosed(Fact, frozen=True, kw_only=True):
     note: str = ""
 
 
+class StateAfter(Fact, frozen=True, kw_only=True):
+    """An event of a meter stream read for the state that it leaves behind and nothing else; never written."""
+
+    state: MeterState
+
+
 def state_of(fact: Fact) -> MeterState:
     """Return the state that an event of a meter stream leaves behind; every one has it."""
     state: MeterState = getattr(fact, "state")  # noqa: B009 - their base class has none

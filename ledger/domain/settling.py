@@ -5,10 +5,10 @@ on the meter stream and the Supply stream alone, so whoever does it, after whate
 What leaves no event is settled again after a restart, and comes to nothing again.
 """
 
-from dataclasses import replace
 from datetime import datetime
 
 import msgspec
+from msgspec.structs import replace
 
 from ledger.domain import moving, rebooking, registers, resolving
 from ledger.domain.billed import BilledHistory, Underivable

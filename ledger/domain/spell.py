@@ -4,7 +4,6 @@ A multiplier applies to the cumulative register, which is then floored, never to
 or made, however often a register is read (design §3, amounts).
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
 from math import ceil, floor
@@ -20,8 +19,7 @@ if TYPE_CHECKING:
 ONE = Fraction(1)
 
 
-@dataclass(frozen=True, slots=True)
-class Spell:
+class Spell(msgspec.Struct, frozen=True):
     """A meter as its registers count for the supply point, in [starts, ends); registers are multiplied ones.
 
     `meter` has its physical limit, modulus and resolution multiplied. `closing_milliwh` is None while it goes on, or

@@ -3,11 +3,11 @@
 Written by use cases.
 """
 
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
 import msgspec
+from msgspec.structs import replace
 
 from ledger.domain import spell as spell_of
 from ledger.domain.event import Fact, fact_type
@@ -107,8 +107,7 @@ class TermsAssigned(Fact, frozen=True, kw_only=True):
     contracted_w: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Supply:
+class Supply(msgspec.Struct, frozen=True):
     """A supply point as its events leave it; occupancies, terms and spells of meters ascend in time.
 
     `meter` is the one that is installed now, None after its removal. `version` is the newest event's; `life` are the

@@ -7,7 +7,7 @@ from psycopg import Connection
 
 from ledger.domain.event import Fact
 from ledger.domain.snapshot import PricingSnapshot
-from ledger.store.log import head_of, read_control_log
+from ledger.store.log import head_of, read_priced_by_log
 
 _PAGE_EVENTS = 5_000
 
@@ -18,7 +18,7 @@ def catch_up(
     """Apply the control changes that a snapshot has not taken in yet; `each` is told of every one."""
     head, control_head = head_of(connection)
     while snapshot.position < control_head:
-        page = read_control_log(connection, after=snapshot.position, upto=head, limit=_PAGE_EVENTS)
+        page = read_priced_by_log(connection, after=snapshot.position, upto=head, limit=_PAGE_EVENTS)
         for entry in page:
             snapshot.apply(entry.fact)
             each(entry.fact)

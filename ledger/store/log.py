@@ -46,9 +46,17 @@ def read_control_log(
     return _read(connection, _READ_CONTROL, after, upto, limit, fact_of)
 
 
-def newest_of(connection: Connection[Any], *, streams: Sequence[UUID]) -> dict[UUID, Logged]:
+def read_priced_by_log(connection: Connection[Any], *, after: int, upto: int, limit: int = 1_000) -> list[Logged]:
+    """Return up to `limit` events after a position that pricing depends on: of supply points and tariffs."""
+    return _read(connection, _READ_PRICED_BY, after, upto, limit, fact_of)
+
+
+def newest_of(
+    connection: Connection[Any], *, streams: Sequence[UUID], reading: Reading = fact_of
+) -> dict[UUID, Logged]:
     """Return the newest event of each stream that has one: one index probe per stream, however long it is."""
-    with connection.cursor(row_factory=tuple_row) as cursor:
+    # Binary as in `_read`.
+    with connection.cursor(row_factory=tuple_row, binary=True) as cursor:
         cursor.execute(
             "SELECT e.notification_id, s.id, e.originator_version, e.topic, e.state"
             " FROM unnest(%s::uuid[]) AS s (id) CROSS JOIN LATERAL ("
@@ -56,7 +64,7 @@ def newest_of(connection: Connection[Any], *, streams: Sequence[UUID]) -> dict[U
             "  WHERE originator_id = s.id ORDER BY originator_version DESC LIMIT 1) AS e",
             (list(streams),),
         )
-        return {row[1]: Logged(row[0], row[1], row[2], fact_of(row[3], bytes(row[4]))) for row in cursor}
+        return {row[1]: Logged(row[0], row[1], row[2], reading(row[3], row[4])) for row in cursor}
 
 
 def head_of(connection: Connection[Any]) -> tuple[int, int]:
@@ -91,6 +99,13 @@ ORDER BY notification_id LIMIT %s
 _READ_CONTROL = """
 SELECT notification_id, originator_id, originator_version, topic, state FROM ledger.events
 WHERE notification_id > %s AND notification_id <= %s AND topic NOT LIKE 'meter.%%'
+ORDER BY notification_id LIMIT %s
+"""
+# The same index; what money does to accounts, most of it by far, is passed over in the server.
+_READ_PRICED_BY = """
+SELECT notification_id, originator_id, originator_version, topic, state FROM ledger.events
+WHERE notification_id > %s AND notification_id <= %s AND topic NOT LIKE 'meter.%%'
+    AND (topic LIKE 'supply.%%' OR topic LIKE 'tariff.%%')
 ORDER BY notification_id LIMIT %s
 """
 

@@ -13,8 +13,9 @@ from eventsourcing.persistence import StoredEvent
 from psycopg import Connection
 
 from ledger.domain.event import Event
+from ledger.store.copying import PRICED_BY
 from ledger.store.gate import gated
-from ledger.store.log import await_news, head_of, listen, read_control_log, read_log
+from ledger.store.log import await_news, head_of, listen, read_control_log, read_log, read_priced_by_log
 from ledger.store.mapper import UnknownFact, stored
 from tests.ledger import facts
 from tests.services.postgres import Database
@@ -114,6 +115,13 @@ def test_the_control_log_passes_over_debits_and_holds(writer: Connection[Any]) -
         append(writer, _stored(fact.topic, 1, uuid4()))
     topics = [entry.fact.topic for entry in read_control_log(writer, after=0)]
     assert topics == [fact.topic for fact in facts.FACTS if not fact.topic.startswith("meter.")]
+
+
+def test_what_pricing_depends_on_is_read_without_what_money_does_to_accounts(writer: Connection[Any]) -> None:
+    for fact in facts.FACTS:
+        append(writer, _stored(fact.topic, 1, uuid4()))
+    topics = [entry.fact.topic for entry in read_priced_by_log(writer, after=0, upto=head_of(writer)[0])]
+    assert topics == [fact.topic for fact in facts.FACTS if fact.topic.startswith(PRICED_BY)]
 
 
 def test_two_gates_are_never_held_at_once(database: Database) -> None:

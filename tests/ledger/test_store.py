@@ -11,9 +11,11 @@ from psycopg import Connection
 from ledger.domain import account as account_stream_of
 from ledger.domain.account import AccountOpened
 from ledger.domain.event import Event
+from ledger.domain.meter import state_of
 from ledger.store.application import IntegrityError, Ledger
 from ledger.store.command import Command
 from ledger.store.log import newest_of, read_log
+from ledger.store.mapper import UnknownFact, state_after, stored
 from ledger.store.meter_history import read_history
 from ledger.store.recorder import GateRecorder
 from ledger.values.errors import Conflict
@@ -82,6 +84,22 @@ def test_the_newest_event_of_a_long_stream_is_all_that_is_read(writer: Connectio
     append(writer, debits(2, stream=other))
     newest = newest_of(writer, streams=[one, other, empty])
     assert {stream: entry.version for stream, entry in newest.items()} == {one: 30, other: 2}
+
+
+METER_FACTS = [fact for fact in facts.FACTS if fact.topic.startswith("meter.")]
+
+
+@pytest.mark.parametrize("fact", METER_FACTS, ids=lambda fact: fact.topic)
+def test_the_state_after_an_event_is_read_without_the_rest_of_it(fact: Any) -> None:
+    row = stored(Event(STREAM, 1, fact))
+    assert state_of(state_after(row.topic, row.state)) == state_of(fact)
+
+
+def test_a_state_that_cannot_be_read_is_named() -> None:
+    with pytest.raises(UnknownFact, match="usage-debited"):
+        state_after("meter.usage-debited/1", b'{"recorded_at":"2026-03-01T00:00:00Z","state":7}')
+    with pytest.raises(UnknownFact, match="is not known here"):
+        state_after("meter.usage-debited/99", b"{}")
 
 
 def test_what_was_billed_of_a_meter_is_found_in_its_own_stream_only(writer: Connection[Any]) -> None:
