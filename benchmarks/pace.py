@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from benchmarks.errors import BenchmarkFailed
 
 _EVERY_S = 0.05
-# The first and the last of it are left out: the start of a worker, and the batches at the end that are not full.
-_FROM, _TO = 0.1, 0.98
+# The first and the last of it are left out: the start of a worker, and the batches at the end that are not full, or
+# that one worker still has when another has no more.
+_FROM, _TO = 0.1, 0.9
 
 
 @dataclass(slots=True)
@@ -25,7 +26,7 @@ class Pace:
 
     @property
     def per_s(self) -> float:
-        """The steady rate, between a tenth of the growth and nearly its end."""
+        """The steady rate, between the first tenth of the growth and the last."""
         first = next(i for i, count in enumerate(self.counts) if count >= self.total * _FROM)
         last = next(i for i, count in enumerate(self.counts) if count >= self.total * _TO)
         if last <= first:

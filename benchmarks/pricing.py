@@ -53,7 +53,7 @@ class Size:
 
 
 FULL_SIZE = Size(meters=10_000, rounds=30, runs=3)
-QUICK_SIZE = Size(meters=2_000, rounds=50, runs=1)
+QUICK_SIZE = Size(meters=2_000, rounds=90, runs=1)
 
 
 @dataclass(slots=True)

@@ -8,8 +8,8 @@ mostly) are rare here and can wait for a few batches.
 
 import gc
 
-# A batch at full size keeps some tens of thousands of objects that the collector tracks.
-_YOUNG, _MIDDLE, _OLD = 50_000, 20, 100
+# A batch at full size keeps some tens of thousands of objects that the collector tracks: once in a few of them.
+_YOUNG, _MIDDLE, _OLD = 200_000, 20, 100
 
 
 def tune_collector() -> None:

@@ -75,9 +75,7 @@ def top_up_postings(
 
 def balanced(postings: list[Posting]) -> list[Posting]:
     """Return the postings less empty lines; a sum that isn't zero is our mistake and stops everything."""
-    total = 0
-    for posting in postings:
-        total += posting.amount_micros
-    if total != 0:
-        raise AssertionError(f"a transaction must sum to zero, this one sums to {total}: {postings}")
-    return [posting for posting in postings if posting.amount_micros != 0]
+    amounts = [posting.amount_micros for posting in postings]
+    if sum(amounts) != 0:
+        raise AssertionError(f"a transaction must sum to zero, this one sums to {sum(amounts)}: {postings}")
+    return postings if all(amounts) else [posting for posting in postings if posting.amount_micros != 0]
