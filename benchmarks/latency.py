@@ -42,11 +42,12 @@ _ONE_IN = 20  # of the debits that are looked at; they come in sweeps of a hundr
 
 def measure(*, quick: bool) -> Report:
     """Measure all three."""
-    return measure_of(meters=_METERS, seconds=20 if quick else 120, readings_per_s=READINGS_PER_S)
+    seconds, waiting = (20, 200_000) if quick else (120, 500_000)
+    return measure_of(meters=_METERS, seconds=seconds, readings_per_s=READINGS_PER_S, waiting=waiting)
 
 
-def measure_of(*, meters: int, seconds: int, readings_per_s: int) -> Report:
-    """Measure at a rate, for so many seconds, on an estate of so many meters."""
+def measure_of(*, meters: int, seconds: int, readings_per_s: int, waiting: int) -> Report:
+    """Measure at a rate, for so many seconds, on an estate of so many meters; then with so many readings waiting."""
     report = Report("latency", f"Latencies at {readings_per_s:,} readings a second, {seconds} s")
     with standing() as stand:
         found(stand.connection, meters=meters, tariff=EVERYTHING)
@@ -68,8 +69,9 @@ def measure_of(*, meters: int, seconds: int, readings_per_s: int) -> Report:
         report.rows.append(_row("top_up_to_order", orders))
         stand.stop("control")
         with _topping_up(stand, switched_off) as beside:
-            readings = asyncio.run(publish(stand.stack.bootstrap, load.sweeps(max(1, 100_000 // meters))))
-            paced(stand.head, until=stand.head() + readings // 2, check=stand.stack.supervisor.check)
+            before = stand.head()
+            readings = asyncio.run(publish(stand.stack.bootstrap, load.sweeps(max(1, waiting // meters))))
+            paced(stand.head, until=before + readings * 9 // 10, check=stand.stack.supervisor.check)
         report.rows.append(_row("top_up_beside_a_full_worker", [end - begin for begin, end in beside.values()]))
     report.figures |= {f"{row.name}_p99_s": row.figures["p99_s"] for row in report.rows}
     return report
@@ -167,13 +169,23 @@ def _topping_up(stand: Stand, meters: range) -> Iterator[dict[str, tuple[float, 
 
 @contextmanager
 def _running(work: Callable[[], None], stop: threading.Event) -> Iterator[None]:
-    thread = threading.Thread(target=work)
+    failed: list[Exception] = []
+
+    def told() -> None:
+        try:
+            work()
+        except Exception as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=told)
     thread.start()
     try:
         yield
     finally:
         stop.set()
         thread.join()
+    if failed:
+        raise BenchmarkFailed(f"what was to be measured ended: {failed[0]}") from failed[0]
 
 
 async def _steady(stand: Stand, load: Load, seconds: int, readings_per_s: int) -> dict[str, float]:

@@ -1,6 +1,6 @@
 """The log: every event in the order of its position, read in batches, awaited by NOTIFY."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, LiteralString
 from uuid import UUID
 
@@ -49,6 +49,19 @@ def read_control_log(
 def read_priced_by_log(connection: Connection[Any], *, after: int, upto: int, limit: int = 1_000) -> list[Logged]:
     """Return up to `limit` events after a position that pricing depends on: of supply points and tariffs."""
     return _read(connection, _READ_PRICED_BY, after, upto, limit, fact_of)
+
+
+def read_log_naming(
+    connection: Connection[Any], *, codes: Collection[str], after: int, upto: int | None = None
+) -> list[Logged]:
+    """Return the events after a position that hold one of these codes as a text, in order; few of very many.
+
+    They are found in the server, at half a million a second; to send and decode all takes ten times as long.
+    """
+    texts = [msgspec.json.encode(code) for code in sorted(codes)]
+    with connection.cursor(row_factory=tuple_row, binary=True) as cursor:
+        cursor.execute(_READ_NAMING, (after, 2**62 if upto is None else upto, texts), prepare=True)
+        return [Logged(row[0], row[1], row[2], fact_of(row[3], row[4])) for row in cursor.fetchall()]
 
 
 def newest_of(
@@ -107,6 +120,12 @@ SELECT notification_id, originator_id, originator_version, topic, state FROM led
 WHERE notification_id > %s AND notification_id <= %s AND topic NOT LIKE 'meter.%%'
     AND (topic LIKE 'supply.%%' OR topic LIKE 'tariff.%%')
 ORDER BY notification_id LIMIT %s
+"""
+_READ_NAMING = """
+SELECT notification_id, originator_id, originator_version, topic, state FROM ledger.events
+WHERE notification_id > %s AND notification_id <= %s
+    AND EXISTS (SELECT FROM unnest(%s::bytea[]) AS named (code) WHERE position(code in state) > 0)
+ORDER BY notification_id
 """
 
 

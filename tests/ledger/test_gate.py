@@ -12,12 +12,22 @@ import pytest
 from eventsourcing.persistence import StoredEvent
 from psycopg import Connection
 
+from ledger.domain.account import AccountOpened
 from ledger.domain.event import Event
 from ledger.store.copying import PRICED_BY
 from ledger.store.gate import gated
-from ledger.store.log import await_news, head_of, listen, read_control_log, read_log, read_priced_by_log
+from ledger.store.log import (
+    await_news,
+    head_of,
+    listen,
+    read_control_log,
+    read_log,
+    read_log_naming,
+    read_priced_by_log,
+)
 from ledger.store.mapper import UnknownFact, stored
 from tests.ledger import facts
+from tests.ledger.builders import MOVED_IN
 from tests.services.postgres import Database
 
 LEDGER_TABLES = ["UPDATE ledger.events SET topic = ''", "DELETE FROM ledger.events", "TRUNCATE ledger.events"]
@@ -122,6 +132,19 @@ def test_what_pricing_depends_on_is_read_without_what_money_does_to_accounts(wri
         append(writer, _stored(fact.topic, 1, uuid4()))
     topics = [entry.fact.topic for entry in read_priced_by_log(writer, after=0, upto=head_of(writer)[0])]
     assert topics == [fact.topic for fact in facts.FACTS if fact.topic.startswith(PRICED_BY)]
+
+
+def test_events_that_name_an_account_are_found_among_all_others(writer: Connection[Any]) -> None:
+    codes = ["a-1", "a-11", "b-a-1", "a-2", "a-1"]
+    append(writer, [stored(Event(uuid4(), 1, account_opened(code))) for code in codes])
+    assert [entry.position for entry in read_log_naming(writer, codes=["a-1"], after=0)] == [1, 5]
+    assert [entry.position for entry in read_log_naming(writer, codes=["a-2", "a-1"], after=1)] == [4, 5]
+    assert read_log_naming(writer, codes=["a-1"], after=1, upto=4) == []
+    assert read_log_naming(writer, codes=[], after=0) == []
+
+
+def account_opened(code: str) -> AccountOpened:
+    return AccountOpened(account=code, site="north", currency="CNY", recorded_at=MOVED_IN)
 
 
 def test_two_gates_are_never_held_at_once(database: Database) -> None:
