@@ -123,9 +123,7 @@ def _idle_bytes(stand: Stand) -> int:
 
 
 def _bytes_on_disk(stand: Stand) -> int:
-    return stand.number(
-        "SELECT sum(pg_total_relation_size(relid)) FROM pg_partition_tree('ledger.events') WHERE isleaf"
-    )
+    return stand.number("SELECT pg_total_relation_size('ledger.events')")
 
 
 def fill(connection: Connection[Any], rows: list[StoredEvent], *, events: int, first_version: int = 0) -> None:
