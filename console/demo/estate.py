@@ -3,9 +3,10 @@
 import json
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from console.credit import told_application
 from console.embedded.ports import free_port
 from console.errors import ServiceFailed
 from console.installing import meter_facts
@@ -15,6 +16,7 @@ from ledger.store.application import Ledger
 from ledger.usecases.accounts import top_up
 from ledger.usecases.credit.policies import set_credit_policy
 from ledger.usecases.equip import SupplyPoint, equip
+from ledger.usecases.protection import protect_supply
 from ledger.usecases.sites import change_site_settings
 from ledger.usecases.switching import set_switching_rules
 from ledger.usecases.tariffs import publish_tariff
@@ -37,6 +39,9 @@ EVERY_DAY: tuple[DayName, ...] = (
 OPENING_CREDIT_MICROS = 60 * MICROS_PER_UNIT
 # What these rooms begin with: gone within the first half minute, one after the other.
 POOR = {"room-103": 700_000, "room-105": 1_100_000, "room-204": 1_800_000}
+# Life support: it uses more than it has, and is never cut for it.
+PROTECTED = "room-106"
+PROTECTED_CREDIT_MICROS = 800_000
 ROOMS = [f"room-{floor}0{number}" for floor in (1, 2) for number in range(1, 7)]
 
 # Household load is a few hundred watts, and a register's step 10 Wh: faster than the clock there is something to see.
@@ -101,6 +106,7 @@ def write_site_file(path: Path) -> None:
                     f"unit = {room.unit}",
                     f'supply = "{room.supply}"',
                     f'profile = "{PROFILE}"',
+                    "protected = true" if room.supply == PROTECTED else "",
                     "",
                 ]
     path.write_text("\n".join(lines))
@@ -135,6 +141,15 @@ def set_up(ledger: Ledger, *, openings: dict[str, int], since: datetime) -> None
     publish_tariff(ledger, text=TARIFF, effective_from=since, note="the demo's only tariff", now=now)
     for room in rooms():
         _set_up_room(ledger, room, opening_milliwh=openings[room.serial], since=since, now=now)
+    protect_supply(
+        ledger,
+        supply=PROTECTED,
+        category="life-support",
+        evidence="demo-evidence-1",
+        review_on=now.date() + timedelta(days=180),
+        operator="demo",
+        now=now,
+    )
 
 
 def friendly_hours(now: datetime) -> FriendlyHours:
@@ -155,10 +170,16 @@ def _set_policy(ledger: Ledger, *, since: datetime, now: datetime) -> None:
     set_credit_policy(ledger, site=SITE, policy=policy, effective_from=since, operator="demo", now=now)
 
 
-def pay_in(ledger: Ledger, *, account: str, amount_micros: int, key: str) -> None:
-    """Top an account up at the demo's kiosk, once per key; the consumer says that appliances are off."""
+def pay_in(ledger: Ledger, *, account: str, amount_micros: int, key: str) -> str:
+    """Top an account up at the demo's kiosk, once per key; the consumer says that appliances are off.
+
+    Returns what it went to, in the order in which it was applied.
+    """
     now = datetime.now(UTC)
-    top_up(ledger, account=account, amount_micros=amount_micros, channel="kiosk", key=key, now=now, consent=True)
+    booked = top_up(
+        ledger, account=account, amount_micros=amount_micros, channel="kiosk", key=key, now=now, consent=True
+    )
+    return ", ".join(f"{part} {paid}" for part, paid in told_application(ledger, booked.position))
 
 
 def _set_up_room(ledger: Ledger, room: Room, *, opening_milliwh: int, since: datetime, now: datetime) -> None:
@@ -176,5 +197,5 @@ def _set_up_room(ledger: Ledger, room: Room, *, opening_milliwh: int, since: dat
     )
     for _ in equip(ledger, wanted, now=now):
         pass
-    amount_micros = POOR.get(room.supply, OPENING_CREDIT_MICROS)
+    amount_micros = {**POOR, PROTECTED: PROTECTED_CREDIT_MICROS}.get(room.supply, OPENING_CREDIT_MICROS)
     pay_in(ledger, account=room.account, amount_micros=amount_micros, key=f"demo-opening/{room.account}")

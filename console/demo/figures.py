@@ -35,6 +35,8 @@ class DemoFigures:
     top_ups: int
     disconnections_confirmed: int
     reconnections_confirmed: int
+    protected_balance: str
+    protected_cuts: int
     held_readings: int
     trial_balance: str
     energy_on_registers_wh: int
@@ -48,6 +50,7 @@ class DemoFigures:
         checks = {
             "no disconnection was confirmed by a read-back": self.disconnections_confirmed >= 1,
             "no reconnection was confirmed by a read-back": self.reconnections_confirmed >= 1,
+            f"the protected supply was ordered off {self.protected_cuts} times": self.protected_cuts == 0,
             f"the trial balance is {self.trial_balance}, not zero": Decimal(self.trial_balance) == 0,
             f"{self.lag_events} events are not projected": self.lag_events == 0,
             f"{self.energy_on_registers_wh} Wh on the registers are not {self.energy_billed_wh} Wh billed and "

@@ -27,6 +27,7 @@ from console.stack import Stack
 from ledger.store.application import Ledger
 from ledger.store.log import head_of
 from projections import queries
+from projections.justify import orders_of
 
 _LOOK_INTERVAL_S = 0.25
 # Beyond the asked-for time, the story may run on until a room that went dark is lit again.
@@ -90,8 +91,8 @@ class Demo:
     def _play(self, observer: Observer, ledger: Ledger, *, seconds: float) -> None:
         story = Story()
 
-        def pay_in(account: str, amount_micros: int, key: str) -> None:
-            estate.pay_in(ledger, account=account, amount_micros=amount_micros, key=key)
+        def pay_in(account: str, amount_micros: int, key: str) -> str:
+            return estate.pay_in(ledger, account=account, amount_micros=amount_micros, key=key)
 
         tell = (lambda _: None) if self.is_live else self.console.print
         script = Script(rooms=estate.rooms(), story=story, pay_in=pay_in, tell=tell)
@@ -162,12 +163,17 @@ class Demo:
             figures = queries.figures(connection)
             balance = queries.trial_balance(connection)
             lag_events = queries.lag_events(connection)
+            protected = next(room for room in estate.rooms() if room.supply == estate.PROTECTED)
+            its_balance = next(row for row in queries.balances(connection) if row.account == protected.account)
+            cuts = sum(order.action == "open" for order in orders_of(connection, supply=protected.supply))
         return DemoFigures(
             readings_published=round(_metric(self._collector_metrics(), "wattledger_readings_total")),
             debits=figures.debits,
             top_ups=figures.top_ups,
             disconnections_confirmed=figures.disconnections_confirmed,
             reconnections_confirmed=figures.reconnections_confirmed,
+            protected_balance=f"{its_balance.balance:.4f}",
+            protected_cuts=cuts,
             held_readings=figures.held_readings,
             trial_balance=str(balance.total),
             energy_on_registers_wh=energy_on_registers_wh(self._state),

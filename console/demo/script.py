@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
-from console.demo.estate import CURRENCY, EMERGENCY_MICROS, Room, friendly_hours
+from console.demo.estate import CURRENCY, EMERGENCY_MICROS, PROTECTED, Room, friendly_hours
 from console.demo.observer import Sight
 from console.demo.screen import Story
 from ledger.values.money import MICROS_PER_UNIT, decimal_from_micros
@@ -13,11 +13,11 @@ from projections.queries import Balance, RelayState
 DARK_FOR = timedelta(seconds=3)
 TOP_UP_MICROS = 40 * MICROS_PER_UNIT
 
-PayIn = Callable[[str, int, str], None]
+PayIn = Callable[[str, int, str], str]
 
 
 class Script:
-    """Follows the looks in order; `pay_in(account, amount_micros, key)` tops an account up."""
+    """Follows the looks in order; `pay_in(account, amount_micros, key)` tops up and says what that went to."""
 
     def __init__(self, *, rooms: list[Room], story: Story, pay_in: PayIn, tell: Callable[[str], None]) -> None:
         self._rooms = rooms
@@ -27,7 +27,9 @@ class Script:
         self._balances: dict[str, Balance] = {}
         self._relays: dict[str, RelayState] = {}
         self._dark_since: dict[str, datetime] = {}
-        self._paid: set[str] = set()
+        self._is_protection_told = False
+        # By supply point, what its top-up went to.
+        self._paid: dict[str, str] = {}
 
     @property
     def is_complete(self) -> bool:
@@ -58,7 +60,9 @@ class Script:
         if relay.warned and not before.warned:
             yield f"{room.supply}: low balance, {money}: the consumer is warned"
         was = self._balances.get(room.account)
-        if was is not None and was.balance > 0 >= balance.balance and "credit" not in relay.locks:
+        if room.supply == PROTECTED:
+            yield from self._protected(room, balance)
+        elif was is not None and was.balance > 0 >= balance.balance and "credit" not in relay.locks:
             lent = f"{decimal_from_micros(EMERGENCY_MICROS):.2f} {CURRENCY}"
             yield f"{room.supply}: the credit is used up; emergency credit of {lent} keeps the lights on"
         if "credit" in relay.locks and "credit" not in before.locks:
@@ -71,19 +75,23 @@ class Script:
         if balance.top_ups > (self._balances.get(room.account) or balance).top_ups:
             paid = f"{decimal_from_micros(TOP_UP_MICROS):.2f} {CURRENCY}"
             yield (
-                f'{room.supply}: {paid} paid in at the kiosk ("appliances are off, switch on"): what was lent is'
-                f" paid back first, the balance is {money}"
+                f'{room.supply}: {paid} paid in at the kiosk ("appliances are off, switch on"), it went to'
+                f" {self._paid.get(room.supply, 'the balance')}; the balance is {money}"
             )
         if relay.reconnections > before.reconnections:
             yield f"{room.supply}: on again, confirmed by reading the relay back"
+
+    def _protected(self, room: Room, balance: Balance) -> Iterator[str]:
+        if balance.balance <= 0 and not self._is_protection_told:
+            self._is_protection_told = True
+            yield f"{room.supply}: nothing left, but protected (life support): it stays on, what it uses is owed"
 
     def _top_up(self, room: Room, relay: RelayState, *, now: datetime) -> None:
         if relay.actual != "open" or room.supply in self._paid:
             return
         since = self._dark_since.setdefault(room.supply, now)
         if now - since >= DARK_FOR:
-            self._paid.add(room.supply)
-            self._pay_in(room.account, TOP_UP_MICROS, f"demo-top-up/{room.account}")
+            self._paid[room.supply] = self._pay_in(room.account, TOP_UP_MICROS, f"demo-top-up/{room.account}")
 
 
 def _friendly() -> str:

@@ -6,7 +6,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from console.demo.estate import CURRENCY
+from console.demo.estate import CURRENCY, PROTECTED
 from console.demo.figures import DemoFigures, Quantiles
 from console.stack import Stack
 from console.trial_balance import trial_balance_table
@@ -54,7 +54,9 @@ def _figures(figures: DemoFigures) -> Text:
     return Text(
         f"{figures.readings_published} readings, {figures.debits} debits, {figures.top_ups} top-ups, "
         f"{figures.disconnections_confirmed} disconnections and {figures.reconnections_confirmed} reconnections "
-        f"confirmed\nreading published → balance visible: {_told(figures.latency_s.reading_to_balance)}\n"
+        f"confirmed\n{PROTECTED}, protected, has {figures.protected_balance} {CURRENCY} and was ordered off"
+        f" {figures.protected_cuts} times\n"
+        f"reading published → balance visible: {_told(figures.latency_s.reading_to_balance)}\n"
         f"top-up → relay read back closed: {_told(figures.latency_s.top_up_to_relay)}"
     )
 

@@ -24,6 +24,19 @@ def test_the_demo_bills_every_watt_hour_and_leaves_no_process_behind(tmp_path: P
     figures = json.loads(figures_file.read_text())
     assert figures["disconnections_confirmed"] >= 1
     assert figures["reconnections_confirmed"] >= 1
+    assert figures["protected_cuts"] == 0
+    assert float(figures["protected_balance"]) < 0
+    for told in (
+        "low balance",
+        "emergency credit of 0.30 CNY keeps the lights on",
+        "outside the hours when nobody is cut",
+        "off, confirmed by reading the relay back",
+        'paid in at the kiosk ("appliances are off, switch on"), it went to',
+        "emergency credit 0.30, balance",
+        "on again, confirmed by reading the relay back",
+        "room-106: nothing left, but protected (life support)",
+    ):
+        assert told in " ".join(finished.stdout.split()), told
     assert figures["trial_balance"] == "0.000000"
     assert figures["lag_events"] == 0
     assert figures["energy_on_registers_wh"] > 0
