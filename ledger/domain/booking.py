@@ -30,7 +30,7 @@ from ledger.domain.event import Fact, Posting
 from ledger.domain.meter import BillingPeriodClosed, TimeChargeDebited, UsageCorrected, UsageDebited
 from ledger.domain.meter_life import OccupancyCorrected
 from ledger.domain.postings import balanced, correction_postings, debit_postings, top_up_postings
-from ledger.domain.receipt import ClearingSettled, ReceiptKept, ReceiptReturned
+from ledger.domain.receipt import ClearingSettled, ProviderFeeKept, ReceiptKept, ReceiptReturned
 
 F = TypeVar("F", bound=Fact)
 
@@ -177,6 +177,15 @@ def _returned(fact: ReceiptReturned) -> list[Posting]:
     )
 
 
+def _fee_kept(fact: ProviderFeeKept) -> list[Posting]:
+    return balanced(
+        [
+            Posting(chart.provider_fees(fact.channel), "", fact.amount_micros),
+            Posting(chart.clearing(fact.channel), "", -fact.amount_micros),
+        ]
+    )
+
+
 def _settled(fact: ClearingSettled) -> list[Posting]:
     net = fact.gross_micros - fact.fees_micros - fact.commission_micros
     return balanced(
@@ -219,4 +228,5 @@ BOOKS: dict[str, Callable[[Any], list[Posting]]] = {
     ReceiptKept.topic: _kept,
     ReceiptReturned.topic: _returned,
     ClearingSettled.topic: _settled,
+    ProviderFeeKept.topic: _fee_kept,
 }

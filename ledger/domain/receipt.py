@@ -80,6 +80,16 @@ class ClearingSettled(Fact, frozen=True, kw_only=True):
     postings: list[Posting] = msgspec.field(default_factory=list)
 
 
+@fact_type("receipt.provider-fee-kept/1")
+class ProviderFeeKept(Fact, frozen=True, kw_only=True):
+    """A provider keeps so much of a payment, which `reference_hash` names, out of what it has for us."""
+
+    channel: str
+    amount_micros: int
+    reference_hash: str
+    postings: list[Posting] = msgspec.field(default_factory=list)
+
+
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """A receipt as its events leave it: what was kept, and what became of it; `account` has it while identified."""

@@ -27,6 +27,11 @@ UNION SELECT ledger.fact(state) ->> 'supply' FROM ledger.events
 WHERE topic = 'supply.vacated/1' AND ledger.fact(state) ->> 'landlord' = %(account)s
 ORDER BY supply
 """
+_CREDITED_WITH = """
+SELECT notification_id FROM ledger.events
+WHERE topic = 'account.credited/1' AND ledger.fact(state) ->> 'reference_hash' = %s
+ORDER BY notification_id DESC LIMIT 1
+"""
 
 
 class Ledger(Application[UUID]):
@@ -108,6 +113,12 @@ class Ledger(Application[UUID]):
         with self.datastore.get_connection() as connection, connection.cursor(row_factory=tuple_row) as cursor:
             cursor.execute(_OCCUPIED_BY, {"account": account})
             return [row[0] for row in cursor]
+
+    def credited_with(self, reference_hash: str) -> int | None:
+        """Return the position of the newest top-up with an outside reference's keyed hash; None where none has it."""
+        with self.datastore.get_connection() as connection, connection.cursor(row_factory=tuple_row) as cursor:
+            row = cursor.execute(_CREDITED_WITH, (reference_hash,)).fetchone()
+        return None if row is None else int(row[0])
 
     def earlier(self, command: Command) -> int | None:
         """Return the position that a command with this key got before, None where there was none.

@@ -106,4 +106,9 @@ def payer_stream(code: str) -> UUID:
     return uuid5(f"payer|{code}")
 
 
+def payment_stream(*, provider: str, reference_hash: str) -> UUID:
+    """Return the event stream of what a provider kept of the payment with this keyed hash."""
+    return uuid5(f"payment|{provider}|{reference_hash}")
+
+
 POLICY_STREAM = uuid5("policy|four-eyes")

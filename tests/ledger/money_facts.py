@@ -27,6 +27,7 @@ from ledger.domain.policy import FourEyesChanged
 from ledger.domain.proposal import ProposalApproved, ProposalExpired, ProposalMade, ProposalRejected
 from ledger.domain.receipt import (
     ClearingSettled,
+    ProviderFeeKept,
     ReceiptIdentified,
     ReceiptKept,
     ReceiptReopened,
@@ -195,6 +196,7 @@ MONEY_FACTS: list[Fact] = [
             recorded_at=MOVED_IN,
         )
     ),
+    booked(ProviderFeeKept(channel="app", amount_micros=150_000, reference_hash="0f" * 32, recorded_at=MOVED_IN)),
     ProposalMade(
         proposal=PROPOSAL,
         command={"kind": "refund", "account": "room-1-a", "amount_micros": 600_000_000, "channel": "bank"},
