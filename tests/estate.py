@@ -56,6 +56,7 @@ def build_estate(
     warning_balance_micros: int = 5_000_000,
     max_power_w: int = 100_000_000,
     tariff_text: str = FLAT_TARIFF,
+    multiplier: str = "1",
 ) -> Estate:
     """Set up an estate whose supply points are occupied since `opened_at`, registers at OPENING_MILLIWH."""
     now = datetime.now(UTC)
@@ -81,12 +82,20 @@ def build_estate(
                 opened_at=opened_at,
                 max_power_w=max_power_w,
                 now=now,
+                multiplier=multiplier,
             )
     return estate
 
 
 def add_supply(
-    ledger: Ledger, *, supply: str, concentrator: str, opened_at: datetime, max_power_w: int, now: datetime
+    ledger: Ledger,
+    *,
+    supply: str,
+    concentrator: str,
+    opened_at: datetime,
+    max_power_w: int,
+    now: datetime,
+    multiplier: str = "1",
 ) -> None:
     """Register, equip, occupy and price one supply point."""
     register_supply(ledger, supply=supply, site="north", concentrator=concentrator, now=now)
@@ -98,7 +107,13 @@ def add_supply(
         resolution_milliwh=10_000,
     )
     install_meter(
-        ledger, supply=supply, meter=meter, installed_at=opened_at, opening_milliwh=OPENING_MILLIWH, now=now
+        ledger,
+        supply=supply,
+        meter=meter,
+        installed_at=opened_at,
+        opening_milliwh=OPENING_MILLIWH,
+        now=now,
+        multiplier=multiplier,
     )
     open_account(ledger, account=f"{supply}-a", site="north", currency="CNY", now=now)
     occupy(
