@@ -34,7 +34,8 @@ async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, to_
             answer = await _message(there)
             await asyncio.sleep(frame_s(len(answer)))
             writer.write(answer)
-    except (asyncio.IncompleteReadError, ConnectionError):
+    except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+        # Ended by either side, or with the line; asyncio's streams would print the last one.
         pass
     finally:
         back.close()
