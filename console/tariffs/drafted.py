@@ -17,7 +17,7 @@ from ledger.rating.ladder import Part
 from ledger.rating.lines import FRESH, Counters, Line, Rated
 from ledger.rating.quantities import NO_QUANTITIES
 from ledger.rating.rate import rate
-from ledger.rating.usage import segment_usage
+from ledger.rating.usage import segment_usages
 
 _DAY = timedelta(days=1)
 
@@ -84,7 +84,7 @@ class Drafting:
         if number < 0 or price is None or price.tariff is None:
             return
         tariff = price.tariff
-        atoms = [atom for usage in span.usage(tariff) for atom in segment_usage(tariff, usage)]
+        atoms = [atom for _, atom in segment_usages(tariff, span.usage(tariff))]
         rated = rate(tariff, self.counters.get(number, FRESH), atoms)
         if rated.counters.closed:
             rated = closed_again(self.prices, rated, {atom.period for atom in atoms})

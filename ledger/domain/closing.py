@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from ledger.domain.snapshot import Price
-from ledger.domain.time_due import price_of
+from ledger.domain.time_due import closing_price_of
 from ledger.rating.daily import close_period
 from ledger.rating.days import LocalDays
 from ledger.rating.ladder import Part, month_of
@@ -29,9 +29,9 @@ def lived_in(days: LocalDays, *, since: datetime, until: datetime | None = None)
 
 
 def closing_price(prices: Sequence[Price], *, period: str, part: Part) -> Price | None:
-    """Return the price that holds for a period's last date, or for the last that was lived in."""
+    """Return the price of a period's last date, or of the last that was lived in."""
     last = month_of(period)[1] - _DAY
-    return price_of(prices, last if part.until is None else min(last, part.until - _DAY))
+    return closing_price_of(prices, last if part.until is None else min(last, part.until - _DAY))
 
 
 def closed(prices: Sequence[Price], counters: Counters, *, period: str, part: Part) -> Rated:

@@ -54,7 +54,8 @@ def due(
     days: DueDays | None = None
     for day, price, tariff in _dates(prices, supply, after=after, through=through, known_at=known_at):
         occupancy = _occupied_throughout(supply, tariff.days, day)
-        is_charged = occupancy >= 0 and is_daily(tariff, contracted_w=price.contracted_w)
+        is_whole = price.starts <= tariff.days.midnight(day)
+        is_charged = is_whole and occupancy >= 0 and is_daily(tariff, contracted_w=price.contracted_w)
         if days is not None and not (is_charged and _goes_on(days, day, price, occupancy)):
             yield days
             days = None
@@ -77,6 +78,20 @@ def price_of(prices: Sequence[Price], day: date) -> Price | None:
         if price.tariff is not None and price.starts <= price.tariff.days.midnight(day):
             return price
     return None
+
+
+def closing_price_of(prices: Sequence[Price], day: date) -> Price | None:
+    """Return the price that a period is closed by whose last date, or last that was lived in, is this one.
+
+    Where none held as the date began, it is the first that took force within it: who moved in on a month's last day,
+    their terms with them, has the minimum of that day.
+    """
+    held = price_of(prices, day)
+    return held or next((one for one in prices if one.tariff is not None and _is_within(one, one.tariff, day)), None)
+
+
+def _is_within(price: Price, tariff: CompiledTariff, day: date) -> bool:
+    return tariff.days.midnight(day) < price.starts < tariff.days.midnight(day + _DAY)
 
 
 def is_charged_beyond(prices: Sequence[Price], *, charged_to: date | None, instant: datetime) -> bool:
@@ -104,6 +119,8 @@ def _dates(
         if tariff is None or not is_timed(price):
             continue
         first = _first_begun_at(tariff.days, max(price.starts, begin - _DAY))
+        if first.day == 1 and price.starts > begin - _DAY and closing_price_of(prices, first - _DAY) is price:
+            first -= _DAY
         last = min(through, _last_ended_at(tariff.days, known_at), *_ends(prices[number + 1 :], tariff.days))
         if after is not None:
             first = max(first, after + _DAY)

@@ -1,15 +1,16 @@
 """A bill of usage outside the ledger: for `tariff rate`, simulation and tests."""
 
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from itertools import groupby
 
 from ledger.rating.compiled import CompiledTariff
 from ledger.rating.daily import close_period, rate_day
 from ledger.rating.lines import FRESH, Atom, Counters, Line, Rated
+from ledger.rating.quantities import Numbered, Quantities, Span, Version, told
 from ledger.rating.rate import rate
-from ledger.rating.usage import Usage, segment_usage
+from ledger.rating.usage import Usage, segment_usages
 from ledger.values.decimals import decimal_from_text
 from ledger.values.errors import InvalidValue
 from ledger.values.instants import in_utc
@@ -24,7 +25,7 @@ def bill(
     days: bool = True,
     closes_period: bool = False,
 ) -> Rated:
-    """Rate usage in the order given; lines alike are summed.
+    """Rate usage in the order of time; lines alike are summed, and those apportioned by time say so.
 
     With `days`, every local day that usage touches also brings its time charges and allowances, before its usage.
     With `closes_period`, minimums fall due as each billing period ends, the last one included. Raises InvalidValue.
@@ -32,18 +33,40 @@ def bill(
     contracted_w = watts(contracted_kw)
     lines: list[Line] = []
     seen: set[date] = set()
-    atoms = (atom for one in usage for atom in segment_usage(compiled, one))
-    for day, group in groupby(atoms, key=lambda atom: _local_day(compiled, atom)):
-        of_day = list(group)
+    numbered = segment_usages(compiled, usage)
+    telling = _Telling(compiled, usage, numbered)
+    for (day, number), group in groupby(numbered, key=lambda row: (_local_day(compiled, row[1]), row[0])):
+        of_day = [atom for _, atom in group]
         if closes_period and counters.period and counters.period != of_day[0].period:
             lines, counters = _added(lines, close_period(compiled, counters))
         if days and day not in seen:
             seen.add(day)
             lines, counters = _added(lines, rate_day(compiled, counters, day=day, contracted_w=contracted_w))
-        lines, counters = _added(lines, rate(compiled, counters, of_day))
+        rated = rate(compiled, counters, of_day)
+        lines, counters = _added(lines, Rated(telling.told(number, rated.lines), rated.counters))
     if closes_period:
         lines, counters = _added(lines, close_period(compiled, counters))
     return Rated(merged(lines, compiled), counters)
+
+
+class _Telling:
+    """Tells of lines whether the usage that they are of was apportioned, as the lines of live debits do."""
+
+    def __init__(self, compiled: CompiledTariff, usage: Sequence[Usage], numbered: Sequence[Numbered]) -> None:
+        self.versions = [Version(datetime.min.replace(tzinfo=UTC), compiled)]
+        self.spans = [_span(one) for one in usage]
+        self.atoms: list[list[Numbered]] = [[] for _ in usage]
+        for number, atom in numbered:
+            self.atoms[number].append((0, atom))
+
+    def told(self, number: int, lines: list[Line]) -> list[Line]:
+        """Return the lines of some of a usage's atoms with their rules saying so where all of it was cut by time."""
+        return told(lines, self.atoms[number], self.versions, self.spans[number])
+
+
+def _span(usage: Usage) -> Span:
+    periods = {usage.period: usage.import_milliwh} if usage.period else {}
+    return Span(usage.start, usage.end, usage.import_milliwh, Quantities(periods=periods))
 
 
 def quantity_usage(compiled: CompiledTariff, quantity_milliwh: int, *, at: datetime) -> Usage:

@@ -1,5 +1,6 @@
 """Usage as it is given from outside: an interval with its quantities, cut into atoms by a tariff's calendar."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -60,6 +61,24 @@ def segment_usage(compiled: CompiledTariff, usage: Usage) -> list[Atom]:
         )
         for number, piece in enumerate(pieces)
     ]
+
+
+def segment_usages(compiled: CompiledTariff, usages: Sequence[Usage]) -> list[tuple[int, Atom]]:
+    """Cut usages into atoms in the order of time, each with the number of the usage that it is of.
+
+    Atoms that begin together, those of registers by time-of-use period, stand in the order of the tariff's periods
+    and before what no register names: as live readings are rated, in whatever order the usages are given. Raises
+    InvalidValue.
+    """
+    calendar = compiled.tariff.calendar
+    ranks = {name: rank for rank, name in enumerate(() if calendar is None else calendar.periods)}
+    atoms = [
+        (number, ranks.get(usage.period, len(ranks)), atom)
+        for number, usage in enumerate(usages)
+        for atom in segment_usage(compiled, usage)
+    ]
+    atoms.sort(key=lambda row: (row[2].start, row[1]))
+    return [(number, atom) for number, _, atom in atoms]
 
 
 def _check(compiled: CompiledTariff, usage: Usage, start: datetime, end: datetime) -> None:

@@ -192,7 +192,9 @@ def test_a_simulation_charges_whole_days_and_closes_the_months_that_ended(
     assert components["energy"] == energy
     assert components["standing"] == Decimal("0.25") * whole_days
     assert "capacity" not in components  # no power is contracted
-    assert components["least"] == 1000 - components["standing"]
+    # The supply point was opened on a month's last day, which has the minimum of its own month.
+    assert first_whole.day == 1
+    assert components["least"] == 1000 + (1000 - components["standing"])
     assert Decimal(found["accounts"]["c1-1-a"]["draft"]) == sum(components.values())
 
 

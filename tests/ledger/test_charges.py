@@ -6,7 +6,8 @@ from decimal import Decimal
 import pytest
 
 from ledger.rating.bill import bill, counters_to_date
-from ledger.rating.lines import Counters
+from ledger.rating.compiled import CompiledTariff
+from ledger.rating.lines import Counters, Line
 from ledger.rating.quote import quote
 from ledger.rating.tariff import parse_tariff, prepaid_errors
 from ledger.rating.usage import Usage, segment_usage
@@ -168,7 +169,15 @@ prices = { "峰" = "2.00", "谷" = "0.70" }
         ("1", "谷", 500_000),
         ("2", "谷", 700_000),
     ]
-    assert rated.lines[2].rule == "energy above 3 kWh of the month in 谷"
+    assert rated.lines[2].rule == "energy above 3 kWh of the month in 谷, apportioned by time"
+    assert sum(line.amount_micros for line in registers_of_a_day(tariff, "谷", "峰")) == 3_200_000
+    assert registers_of_a_day(tariff, "谷", "峰") == registers_of_a_day(tariff, "峰", "谷")
+
+
+def registers_of_a_day(tariff: CompiledTariff, *periods: str) -> list[Line]:
+    """Return what registers cost that each counted 2 kWh over two days, given in this order."""
+    day = datetime(2026, 3, 10, tzinfo=SHANGHAI)
+    return bill(tariff, [hours(day, 48, "2", period=period) for period in periods], days=False).lines
 
 
 def test_a_blocks_fee_falls_on_its_first_energy_even_where_the_last_reading_ended_at_its_edge() -> None:

@@ -213,6 +213,19 @@ def test_a_minimum_is_prorated_to_the_days_lived_in_when_the_tariff_says_so() ->
     assert home.total_of("least") == 10_000_000 * 30 // 31
 
 
+@pytest.mark.parametrize("terms_from", [local("2026-03-31", 16), local("2026-03-31", 10), MOVED_IN])
+def test_who_moves_in_on_a_periods_last_day_has_its_minimum_whenever_the_terms_began(terms_from: datetime) -> None:
+    text = text_with(DAILY, MINIMUM, '[proration]\nminimum = "days"\n')
+    home = household(text=text, occupied_at=local("2026-03-31", 16), terms_from=terms_from)
+    for day in ("2026-03-31", "2026-03-31", "2026-04-02"):
+        home.ticks(day)
+    assert home.charged_dates == [date(2026, 4, 1), date(2026, 4, 2)]
+    assert [(fact.period, fact.lived_from, fact.amount_micros) for fact in home.closings] == [
+        ("2026-03", date(2026, 3, 31), 322_581)
+    ]
+    check_that_history_refolds(home)
+
+
 def test_a_period_so_old_that_its_counters_are_gone_is_closed_with_a_note_and_no_charge() -> None:
     home = home_on(MINIMUM)
     for day in (10, 40, 70, 100, 130):
