@@ -2,6 +2,7 @@
 
 from ledger.values.errors import NotFound
 from projections import (
+    agents,
     balances,
     books,
     conditions,
@@ -19,6 +20,7 @@ from projections import (
 from projections.model import ReadModel
 
 MODELS: tuple[ReadModel, ...] = (
+    agents.MODEL,
     balances.MODEL,
     books.MODEL,
     conditions.MODEL,

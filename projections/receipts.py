@@ -69,4 +69,4 @@ def _change(cursor: Cursor[Any], schema: str, receipt: str, outcome: str, accoun
     cursor.execute(_CHANGE.format(schema=Identifier(schema)), (outcome, account, position, receipt))
 
 
-MODEL = ReadModel("receipts", (Table("receipts", ("receipt",)),), project)
+MODEL = ReadModel("receipts", (Table("receipts", ("receipt",)),), project, passes_over_usage=True)

@@ -6,6 +6,7 @@ from console.api import problems
 from console.api.access import Access
 from console.api.routes import (
     accounts,
+    agents,
     batches,
     credit,
     finance,
@@ -21,7 +22,7 @@ _ABOUT = """
 Prepaid electricity, billed as events. Amounts and energies are decimal texts, times are ISO 8601 with zone. Every
 POST that moves money takes an `Idempotency-Key`. Errors are problem details (RFC 9457) that name value and remedy.
 """
-_ROUTES = (accounts, credit, papers, receipts, supplies, batches, tariffs, readings, finance)
+_ROUTES = (accounts, credit, papers, receipts, agents, supplies, batches, tariffs, readings, finance)
 
 
 def make_app(services: Services | None) -> FastAPI:

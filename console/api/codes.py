@@ -27,7 +27,12 @@ def _receipt(receipt: _Text) -> str:
     return receipt.replace("~", "/")
 
 
+def _agent(agent: _Text) -> str:
+    return agent.replace("~", "/")
+
+
 AccountInPath = Annotated[str, Depends(_account)]
 SupplyInPath = Annotated[str, Depends(_supply)]
 TariffInPath = Annotated[str, Depends(_tariff)]
 ReceiptInPath = Annotated[str, Depends(_receipt)]
+AgentInPath = Annotated[str, Depends(_agent)]

@@ -18,12 +18,12 @@ SCOPES: tuple[Scope, ...] = get_args(Scope)
 
 _PREFIX = "wlk"
 _SECRET_BYTES = 32
-_COLUMNS = "id, name, scopes, requests_per_minute, created_by, created_at, expires_at, revoked_at"
+_COLUMNS = "id, name, scopes, requests_per_minute, created_by, created_at, expires_at, revoked_at, agent"
 
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A key as it is kept, without its secret."""
+    """A key as it is kept, without its secret; what an `agent`'s key tops up is that agent's sale."""
 
     id: str
     name: str
@@ -33,6 +33,7 @@ class ApiKey:
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
+    agent: str
 
     def is_valid(self, now: datetime) -> bool:
         """Tell whether the key still opens anything."""
@@ -47,21 +48,27 @@ def create_key(
     requests_per_minute: int,
     operator: str,
     expires_at: datetime | None = None,
+    agent: str = "",
 ) -> str:
-    """Make a key and return its text, which is kept nowhere; raises InvalidValue for a scope that there isn't."""
+    """Make a key and return its text, which is kept nowhere; raises InvalidValue for a scope that there isn't.
+
+    An `agent`'s key has the scope kiosk and no other: who sells for us neither reads our books nor books in our name.
+    """
     checked_code(name, what="name of the key")
     checked_code(operator, what="operator")
     unknown = sorted(set(scopes) - set(SCOPES))
     if unknown or not scopes:
         raise InvalidValue(f"scope {unknown[0] if unknown else ''!r} is none; known: {', '.join(SCOPES)}")
+    if agent and set(scopes) != {"kiosk"}:
+        raise InvalidValue(f"the key of agent {agent!r} has the scope kiosk alone; make another for {sorted(scopes)}")
     if not 1 <= requests_per_minute <= 1_000_000:
         raise InvalidValue(f"{requests_per_minute} requests a minute is no limit; give 1 to 1000000")
     key_id = secrets.token_hex(6)
     text = f"{_PREFIX}_{key_id}_{secrets.token_urlsafe(_SECRET_BYTES)}"
     connection.execute(
-        """INSERT INTO api.keys (id, name, scopes, digest, requests_per_minute, created_by, expires_at)
-        VALUES (%s, %s, %s, %s, %s, %s, %s)""",
-        (key_id, name, sorted(set(scopes)), digest_of(text), requests_per_minute, operator, expires_at),
+        """INSERT INTO api.keys (id, name, scopes, digest, requests_per_minute, created_by, expires_at, agent)
+        VALUES (%s, %s, %s, %s, %s, %s, %s, %s)""",
+        (key_id, name, sorted(set(scopes)), digest_of(text), requests_per_minute, operator, expires_at, agent),
     )
     return text
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.routing import Match, Route
 
+from ledger.usecases.money.selling import FloatExceeded
 from ledger.values.errors import Conflict, InvalidValue, LedgerError, NotFound, Refused
 
 MEDIA_TYPE = "application/problem+json"
@@ -18,6 +19,13 @@ _STATUS: tuple[tuple[type[LedgerError], int], ...] = (
     (Conflict, 409),
     (Refused, 409),
     (InvalidValue, 422),
+)
+_KINDS: tuple[tuple[type[LedgerError], str], ...] = (
+    (FloatExceeded, "float-limit"),
+    (NotFound, "not-found"),
+    (Conflict, "conflict"),
+    (Refused, "refused"),
+    (InvalidValue, "invalid-value"),
 )
 
 
@@ -109,5 +117,4 @@ def _methods_of(app: FastAPI, request: Request) -> list[str]:
 
 
 def _name(error: LedgerError) -> str:
-    kinds = {NotFound: "not-found", Conflict: "conflict", Refused: "refused", InvalidValue: "invalid-value"}
-    return next((name for kind, name in kinds.items() if isinstance(error, kind)), "refused")
+    return next((name for kind, name in _KINDS if isinstance(error, kind)), "refused")

@@ -36,6 +36,15 @@ PaidAmount = Annotated[
         examples=["25.00"],
     ),
 ]
+UnsignedAmount = Annotated[
+    str,
+    Field(
+        pattern=r"^[0-9]{1,9}(\.[0-9]{1,6})?$",
+        max_length=16,
+        description="An amount of zero or more, in currency units as decimal text.",
+        examples=["1000.00"],
+    ),
+]
 
 
 def _only_text(value: object) -> object:

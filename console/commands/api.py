@@ -21,17 +21,27 @@ def create(
     scope: Annotated[list[str], typer.Option(help="kiosk, payment-provider, finance, operator or auditor.")],
     operator: Annotated[str, typer.Option(help="Who makes it, as an opaque id.")],
     requests_per_minute: Annotated[int, typer.Option(help="How often it may ask.")] = 600,
+    agent: Annotated[str, typer.Option(help="Whose key it is: what it tops up is that agent's sale.")] = "",
 ) -> None:
     """Make a key and print it, once: only its hash is kept.
 
     wattledger api-keys create kiosk-lobby --scope kiosk --operator op-7
     """
     from console.api.keys import create_key
-    from console.connection import writer_connection
+    from console.connection import opened_ledger, writer_connection
+    from ledger.usecases.money.agents import agent_state
 
+    if agent:
+        with opened_ledger(os.environ) as ledger:
+            agent_state(ledger, agent)
     with writer_connection(os.environ) as connection:
         text = create_key(
-            connection, name=name, scopes=scope, requests_per_minute=requests_per_minute, operator=operator
+            connection,
+            name=name,
+            scopes=scope,
+            requests_per_minute=requests_per_minute,
+            operator=operator,
+            agent=agent,
         )
     typer.echo(text)
 
@@ -46,14 +56,16 @@ def show() -> None:
 
     with writer_connection(os.environ) as connection:
         keys = all_keys(connection)
-    table = Table("id", "name", "scopes", "a minute", "made by", "made", "revoked")
+    table = Table("id", "name", "scopes", "agent", "a minute", "made by", "made", "revoked")
     for key in keys:
         made, revoked = (
             f"{key.created_at:%Y-%m-%d %H:%M}",
             f"{key.revoked_at:%Y-%m-%d %H:%M}" if key.revoked_at else "",
         )
         scopes = ", ".join(key.scopes)
-        table.add_row(key.id, key.name, scopes, str(key.requests_per_minute), key.created_by, made, revoked)
+        table.add_row(
+            key.id, key.name, scopes, key.agent, str(key.requests_per_minute), key.created_by, made, revoked
+        )
     Console().print(table)
 
 

@@ -33,6 +33,7 @@ def pay_in(
     is_cleared: Annotated[
         bool, typer.Option("--clearing", help="The channel's provider has the money still, and will pay it out.")
     ] = False,
+    agent: Annotated[str, typer.Option(help="The agent who took the money in: it is their sale.")] = "",
     consent: Annotated[
         bool,
         typer.Option("--consent", help="The consumer says that their appliances are off and may be switched on."),
@@ -61,6 +62,7 @@ def pay_in(
             reference_hash=_kept_reference(account, reference),
             is_cleared=is_cleared,
             consent=consent,
+            agent=agent,
         )
         lines = told_application(ledger, booked.position)
         stands = told_after_top_up(ledger, account=account, now=datetime.now(UTC))

@@ -20,6 +20,8 @@ def receipt_paper(receipt: Receipt, *, language: str, zone: str) -> Paper:
         (words["paid"], f"{money(receipt.amount_micros, currency=receipt.currency)} {receipt.currency}"),
         (words["event"], str(receipt.position)),
     ]
+    if receipt.number:
+        facts.insert(0, (words["receipt-number"], receipt.number))
     if receipt.days_left is not None:
         facts.append((words["days-left"], words["days"].format(days=receipt.days_left)))
     tables = [_applied(receipt, words, language)]

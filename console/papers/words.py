@@ -8,6 +8,7 @@ Words = dict[str, str]
 _EN: Words = {
     "statement": "Electricity statement",
     "receipt": "Top-up receipt",
+    "receipt-number": "Receipt no.",
     "account": "Account",
     "site": "Site",
     "month": "Month",
@@ -91,6 +92,7 @@ _EN: Words = {
 _ZH: Words = {
     "statement": "电费账单",
     "receipt": "充值收据",
+    "receipt-number": "收据编号",
     "account": "账户",
     "site": "站点",
     "month": "月份",

@@ -41,7 +41,8 @@ class AccountCredited(Fact, frozen=True, kw_only=True):
 
     `applied` says what the top-up went to, in the order in which it was applied, and adds up to the amount; empty
     where no balance could be known. What of it paid debt counts in the local `week`'s cap. `is_repaid` ends the
-    emergency credit. `payer` is who paid for several accounts at once.
+    emergency credit. `payer` is who paid for several accounts at once. `agent` sold it and gave out the receipt of
+    this number.
     """
 
     account: str
@@ -57,6 +58,8 @@ class AccountCredited(Fact, frozen=True, kw_only=True):
     week: str = ""
     is_repaid: bool = False
     payer: str = ""
+    agent: str = ""
+    receipt_number: int = 0
 
 
 @dataclass(frozen=True, slots=True)

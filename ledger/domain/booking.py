@@ -24,6 +24,7 @@ from ledger.domain.account_facts import (
     Undone,
     WrittenOff,
 )
+from ledger.domain.agent import AgentDeposited, AgentSaleUndone, AgentSold
 from ledger.domain.credit.applying import part_micros
 from ledger.domain.credit.facts import ChargeAccrued, DebtAgreed, InstalmentCollected
 from ledger.domain.event import Fact, Posting
@@ -198,6 +199,33 @@ def _settled(fact: ClearingSettled) -> list[Posting]:
     )
 
 
+def _sold(fact: AgentSold) -> list[Posting]:
+    return _earned(fact.agent, fact.commission_micros)
+
+
+def _sale_undone(fact: AgentSaleUndone) -> list[Posting]:
+    return _earned(fact.agent, -fact.commission_micros)
+
+
+def _earned(agent: str, commission_micros: int) -> list[Posting]:
+    """What an agent keeps of the cash that they hold; the top-up itself is booked by the account's fact."""
+    return balanced(
+        [
+            Posting(chart.agent_commission(agent), "", commission_micros),
+            Posting(chart.agent_cash(agent), "", -commission_micros),
+        ]
+    )
+
+
+def _deposited(fact: AgentDeposited) -> list[Posting]:
+    return balanced(
+        [
+            Posting(chart.cash(fact.bank), "", fact.amount_micros),
+            Posting(chart.agent_cash(fact.agent), "", -fact.amount_micros),
+        ]
+    )
+
+
 def _advance_taxes(taxes: list[AdvanceTax]) -> list[Posting]:
     postings: list[Posting] = []
     for tax in taxes:
@@ -225,6 +253,9 @@ BOOKS: dict[str, Callable[[Any], list[Posting]]] = {
     InstalmentCollected.topic: _collected,
     ChargeAccrued.topic: _accrued,
     AccountClosed.topic: _closed,
+    AgentSold.topic: _sold,
+    AgentSaleUndone.topic: _sale_undone,
+    AgentDeposited.topic: _deposited,
     ReceiptKept.topic: _kept,
     ReceiptReturned.topic: _returned,
     ClearingSettled.topic: _settled,

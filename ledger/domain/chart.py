@@ -40,14 +40,19 @@ def clearing(channel: str) -> str:
     return f"assets:clearing:{channel}"
 
 
+def agent_cash(agent: str) -> str:
+    """Return the code of money that an agent has taken in for us and not yet deposited."""
+    return f"assets:agents:{agent}"
+
+
 def provider_fees(channel: str) -> str:
     """Return the code of what a channel's provider keeps for its service."""
     return f"expenses:provider-fees:{channel}"
 
 
-def agent_commission(channel: str) -> str:
-    """Return the code of what an agent who sells top-ups keeps."""
-    return f"expenses:agent-commission:{channel}"
+def agent_commission(agent: str) -> str:
+    """Return the code of what an agent who sells top-ups keeps; a channel's code for the agents of its provider."""
+    return f"expenses:agent-commission:{agent}"
 
 
 def revenue(component: str) -> str:

@@ -79,6 +79,14 @@ class Ledger(Application[UUID]):
             state, version = evolve(state, event.fact), event.originator_version
         return state, version
 
+    def newest(self, stream: UUID) -> tuple[Fact | None, int]:
+        """Return a stream's newest fact and its version, for streams whose every event carries the whole state."""
+        for event in self.events.get(stream, desc=True, limit=1):
+            if not isinstance(event, Event):
+                raise TypeError(f"stream {stream} gave {event!r}")
+            return event.fact, event.originator_version
+        return None, 0
+
     def append(self, *events: Event, command: Command | None = None, guard: Guard | None = None) -> int:
         """Append events in one transaction and return the position of the last; a `guard` may refuse to the end.
 

@@ -9,6 +9,7 @@ from eventsourcing.persistence import Mapper, StoredEvent
 from ledger.domain import (  # noqa: F401 - importing registers their facts
     account,
     account_facts,
+    agent,
     books,
     cuts,
     meter,

@@ -18,6 +18,7 @@ from ledger.usecases.attempt import Booked, appended, appended_on_standing, appe
 from ledger.usecases.codes import checked_code, checked_currency, checked_reference_hash
 from ledger.usecases.credit.crediting import application, check_top_up
 from ledger.usecases.credit.policies import terms_of
+from ledger.usecases.money.selling import sale
 from ledger.usecases.money.tax_point import shares_of
 from ledger.usecases.relays import consents_with_top_up
 from ledger.values.errors import InvalidValue, NotFound, Refused
@@ -57,6 +58,7 @@ def top_up(  # noqa: PLR0913 - each is the caller's to say
     reference_hash: str = "",
     is_cleared: bool = False,
     consent: bool = False,
+    agent: str = "",
 ) -> Booked:
     """Credit an account once per idempotency key, by its credit policy's order; amount in micro-units.
 
@@ -65,14 +67,19 @@ def top_up(  # noqa: PLR0913 - each is the caller's to say
     `is_cleared` says that the channel's provider has the money still, and will pay it out. It is paid already then,
     so the policy's least and most of a top-up do not refuse it.
 
+    An `agent` took the money in: the receipt gets the agent's next number, and the agent's commission and the cash
+    that they hold are booked with it.
+
     The same key with the same content returns the first result. Raises InvalidValue for an amount that is not above
-    zero or absurdly large, NotFound for an unknown account, Refused for a closed one, Conflict for a key that came
-    with other content.
+    zero or absurdly large, NotFound for an unknown account or agent, Refused for a closed one, FloatExceeded for an
+    agent who holds too much, Conflict for a key that came with other content.
     """
     _check_amount(amount_micros)
     checked_key(key)
     checked_reference_hash(reference_hash)
     checked_code(channel, what="channel")
+    if agent and is_cleared:
+        raise InvalidValue("what an agent took in is in their hands, not at a provider; give one of both")
     stream = account_stream(account)
     content = {
         "account": account,
@@ -80,10 +87,9 @@ def top_up(  # noqa: PLR0913 - each is the caller's to say
         "channel": channel,
         "reference_hash": reference_hash,
     }
-    if is_cleared:
-        content["is_cleared"] = "True"
-    if consent:
-        content["consent"] = "True"
+    # What is left out does not change what a key of an older version asked for.
+    rest = {"is_cleared": "True" if is_cleared else "", "consent": "True" if consent else "", "agent": agent}
+    content |= {name: text for name, text in rest.items() if text}
     command = Command(key=f"top-up/{key}", content=content)
 
     def decide(standing: Standing | None) -> Sequence[Event]:
@@ -107,9 +113,10 @@ def top_up(  # noqa: PLR0913 - each is the caller's to say
                 ledger, account=state, standing=standing, policy=policy, amount_micros=amount_micros, now=now
             )
             fact = msgspec.structs.replace(fact, **words)
+        fact, sold = _sold_by(ledger, agent, fact, account=state) if agent else (fact, [])
         consents = consents_with_top_up(ledger, account=account, channel=channel, now=now) if consent else []
-        # The credit last: where the command stands in the ledger is where its credit does.
-        return [*consents, Event(stream, version + 1, booked(fact))]
+        # The credit last, right after its sale: where the command stands in the ledger is where its credit does.
+        return [*consents, *sold, Event(stream, version + 1, booked(fact))]
 
     try:
         return appended_on_standing(ledger, decide, accounts=(account,), command=command)
@@ -121,6 +128,15 @@ def top_up(  # noqa: PLR0913 - each is the caller's to say
             raise
         # Only what the receipt tells depends on the balance here: read models that are behind hold no money up.
         return appended_once(ledger, lambda: decide(None), command=command)
+
+
+def _sold_by(
+    ledger: Ledger, agent: str, fact: AccountCredited, *, account: Account
+) -> tuple[AccountCredited, list[Event]]:
+    """Return a top-up as an agent's sale, and the event of that."""
+    made = sale(ledger, agent=agent, account=account, amount_micros=fact.amount_micros, now=fact.recorded_at)
+    numbered = msgspec.structs.replace(fact, source=made.source, agent=made.agent, receipt_number=made.receipt_number)
+    return numbered, [made.event]
 
 
 def account_of(ledger: Ledger, account: str) -> Account:

@@ -101,6 +101,11 @@ def clearing_stream(channel: str) -> UUID:
     return uuid5(f"clearing|{channel}")
 
 
+def agent_stream(code: str) -> UUID:
+    """Return the event stream of the agent with this code."""
+    return uuid5(f"agent|{code}")
+
+
 def payer_stream(code: str) -> UUID:
     """Return the event stream of whom the payer with this code pays for."""
     return uuid5(f"payer|{code}")

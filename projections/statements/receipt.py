@@ -14,6 +14,7 @@ from ledger.domain import supply as supply_stream_of
 from ledger.domain import tariff as tariff_stream_of
 from ledger.domain.account import AccountCredited
 from ledger.domain.account_facts import UNDOING, AdvanceTax
+from ledger.domain.agent import receipt_text
 from ledger.domain.credit.applying import BALANCE_PARTS, Applied
 from ledger.domain.meter import state_of
 from ledger.domain.supply import Supply
@@ -60,7 +61,10 @@ class Bought:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """A top-up; amounts in micro-units. `days_left` at the pace of the last 30 days, None where there is none."""
+    """A top-up; amounts in micro-units. `days_left` at the pace of the last 30 days, None where there is none.
+
+    `number` is the agent's receipt number, empty where no agent sold it.
+    """
 
     position: int
     account: str
@@ -75,6 +79,7 @@ class Receipt:
     bought: list[Bought] = field(default_factory=list)
     days_left: int | None = None
     undone_by: list[str] = field(default_factory=list)
+    number: str = ""
     proof: Proof | None = None
 
     @property
@@ -108,6 +113,7 @@ def read_receipt(connection: Connection[Any], *, position: int) -> Receipt:
             taxes=fact.taxes,
             days_left=_days_left(cursor, fact, position, balance_micros),
             undone_by=_undone_by(cursor, position),
+            number=receipt_text(fact.agent, fact.receipt_number) if fact.agent else "",
         )
         bought = _bought(cursor, receipt)
     proof = proof_of(connection, position)

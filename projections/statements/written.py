@@ -63,6 +63,7 @@ def receipt_json(receipt: Receipt) -> dict[str, Any]:
     """Return a receipt as JSON values."""
     return {
         "format": RECEIPT_FORMAT,
+        "number": receipt.number or None,
         "position": receipt.position,
         "account": receipt.account,
         "site": receipt.site,

@@ -38,7 +38,7 @@ from ledger.rating.quantities import Quantities
 from tests.ledger.builders import FLAT_TARIFF, MOVED_IN, minutes
 from tests.ledger.credit_facts import CREDIT_FACTS
 from tests.ledger.facts_of_life import facts_of_life
-from tests.ledger.money_facts import MONEY_FACTS
+from tests.ledger.money_facts import MONEY_FACTS, SOLD_BY_AGENT
 from tests.ledger.switching_facts import SWITCHING_FACTS
 
 F = TypeVar("F", bound=Fact)
@@ -377,6 +377,7 @@ FACTS: list[Fact] = [
     ),
     *MONEY_FACTS,
     *CREDIT_FACTS,
+    *SOLD_BY_AGENT,
 ]
 
 FACTS += facts_of_life(

@@ -20,6 +20,15 @@ from ledger.domain.account_facts import (
     TransferReceived,
     WrittenOff,
 )
+from ledger.domain.agent import (
+    AgentDeposited,
+    AgentRegistered,
+    AgentSaleUndone,
+    AgentSold,
+    AgentState,
+    AgentTerms,
+    AgentTermsChanged,
+)
 from ledger.domain.booking import booked
 from ledger.domain.event import Fact
 from ledger.domain.meter import Difference
@@ -65,6 +74,19 @@ _SPENT: dict[str, Any] = {
     "source": chart.cash("kiosk"),
     "notice_until": MOVED_IN + timedelta(days=3),
     "taxes": _taxes(-2_300_885),
+}
+
+_TERMS = AgentTerms(
+    commission_bps=150, commission_fixed_micros=100_000, float_limit_micros=2_000_000_000, is_open=False
+)
+_AGENT = AgentState(_TERMS, "CNY", 42, 48_350_000, 150_000_000, 50_000_000, 1_650_000, 50_000_000)
+_OF_AGENT: dict[str, Any] = {"agent": "lobby", "state": _AGENT, "recorded_at": MOVED_IN}
+_OF_SALE: dict[str, Any] = {
+    **_OF_AGENT,
+    "receipt_number": 42,
+    "account": "room-1-a",
+    "amount_micros": 50_000_000,
+    "commission_micros": 850_000,
 }
 
 MONEY_FACTS: list[Fact] = [
@@ -184,6 +206,15 @@ MONEY_FACTS: list[Fact] = [
             recorded_at=MOVED_IN,
         )
     ),
+    AgentRegistered(**_OF_AGENT, operator="li"),
+    AgentTermsChanged(**_OF_AGENT, operator="li"),
+    booked(AgentSold(**_OF_SALE)),
+    booked(AgentSaleUndone(**_OF_SALE, top_up_position=12, operator="li")),
+    booked(
+        AgentDeposited(
+            **_OF_AGENT, amount_micros=50_000_000, bank="icbc", reason="settled", operator="li", key_hash=KEY_HASH
+        )
+    ),
     booked(
         ClearingSettled(
             channel="app",
@@ -218,5 +249,22 @@ MONEY_FACTS: list[Fact] = [
         operator="li",
         approved_by="wang",
         recorded_at=MOVED_IN,
+    ),
+]
+
+# Behind every other example of its topic, so that those keep the names of their files.
+SOLD_BY_AGENT: list[Fact] = [
+    booked(
+        AccountCredited(
+            account="room-1-a",
+            amount_micros=50_000_000,
+            channel="kiosk",
+            reference_hash="",
+            key_hash=KEY_HASH,
+            source=chart.agent_cash("lobby"),
+            agent="lobby",
+            receipt_number=42,
+            recorded_at=MOVED_IN,
+        )
     ),
 ]

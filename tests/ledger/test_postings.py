@@ -31,6 +31,8 @@ MOVES_NO_MONEY = {
     "site.switching-rules-set/1",
     "supply.commissioned/1",
     "account.emergency-credit-taken/1",
+    "agent.registered/1",
+    "agent.terms-changed/1",
     "account.dispute-opened/1",
     "account.dispute-resolved/1",
     "account.opened/1",

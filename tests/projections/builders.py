@@ -233,6 +233,7 @@ def stream_of(fact: Fact) -> UUID:
         "meter": (identity.meter_stream, "supply"),
         "relay": (identity.relay_stream, "supply"),
         "account": (identity.account_stream, "account"),
+        "agent": (identity.agent_stream, "agent"),
         "tariff": (identity.tariff_stream, "tariff"),
         "site": (identity.site_stream, "site"),
         "proposal": (identity.proposal_stream, "proposal"),

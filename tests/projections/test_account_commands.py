@@ -109,6 +109,34 @@ def test_a_receipt_waits_on_the_worklist_until_it_is_placed_or_returned(run: Run
     assert "returned" in every
 
 
+def test_an_agent_is_registered_sells_settles_and_is_told_in_figures(run: Run) -> None:
+    by = ("--operator", "li")
+    terms = ("--currency", "CNY", "--float-limit", "100", "--commission", "1.5", "--commission-fixed", "0.10")
+    assert "lobby: registered" in run("agents", "register", "lobby", *terms, *by).output
+    run("top-up", "a-1", "50", "--agent", "lobby")
+    over = str(run("top-up", "a-1", "60", "--agent", "lobby").exception)
+    assert "deposit 8.15 or more first" in over
+    assert "lobby: deposited" in run("agents", "deposit", "lobby", "40", "--key", "d", *by).output
+    again = run("agents", "deposit", "lobby", "40", "--key", "d", *by).output
+    assert "nothing changed" in again
+    assert "holds 9.15" in again
+    listed = run("agents", "list").output
+    assert "1.5% + 0.10" in listed
+    assert all(figure in listed for figure in ("50.00", "0.85", "40.00", "9.15", "100.00"))
+    told = run("agents", "entries", "lobby").output
+    assert "lobby-000001" in told
+    assert "1 sales 50.00, 0 undone 0.00, commission 0.85, 1 deposits 40.00; cash held changed by 9.15" in told
+    assert "0 sales" in run("agents", "entries", "lobby", "--month", "2001-01").output
+    assert "terms set" in run("agents", "terms", "lobby", "--closed", *by).output
+    assert "nothing changed" in run("agents", "terms", "lobby", "--closed", *by).output
+    assert "may not sell" in str(run("top-up", "a-1", "1", "--agent", "lobby").exception)
+    unknown = run("api-keys", "create", "till", "--scope", "kiosk", "--agent", "nobody", *by)
+    assert "no agent 'nobody'" in str(unknown.exception)
+    assert run("api-keys", "create", "till", "--scope", "kiosk", "--agent", "lobby", *by).output.startswith("wlk_")
+    both = run("api-keys", "create", "x", "--scope", "kiosk", "--scope", "finance", "--agent", "lobby", *by)
+    assert "scope kiosk alone" in str(both.exception)
+
+
 def test_the_policy_is_shown_and_changed(run: Run) -> None:
     assert "one person decides up to 500.00" in run("policy", "four-eyes").output
     run("policy", "four-eyes", "--limit", "50", "--operator", "li")

@@ -95,7 +95,7 @@ def test_a_rebuild_beside_a_busy_runner_equals_what_it_replaces(
 
 
 def test_a_name_that_no_read_model_has_is_refused_with_those_there_are(url: str) -> None:
-    names = "balances, books, conditions, habits, held, journal, links, proposals, receipts, relay, sites, supplies"
+    names = "agents, balances, books, conditions, habits, held, journal, links, proposals, receipts, relay, sites"
     with pytest.raises(NotFound, match=rf"'balance'.*{names}"):
         rebuild(url, "balance")
 

@@ -13,6 +13,7 @@ from console.api.paging import CodeCursor, Limit, Page, paged
 from console.api.problems import responses
 from console.api.values import Amount, Body, Code, IdempotencyKey, Kwh, PaidAmount, amount_text, kwh_text
 from console.api.who import api_key
+from ledger.domain.agent import receipt_text
 from ledger.usecases.accounts import account_of, open_account, top_up
 from ledger.usecases.credit.crediting import application_at
 from ledger.values.money import decimal_from_micros, micros_from_text, text_from_micros
@@ -60,7 +61,9 @@ class NewTopUp(Body):
     amount: PaidAmount
     channel: Code = Field(default="kiosk", description="How the money came in.")
     consent: bool = Field(
-        default=False, description="The consumer says that their appliances are off and may be switched on."
+        default=False,
+        strict=True,
+        description="The consumer says that their appliances are off and may be switched on.",
     )
 
 
@@ -79,6 +82,9 @@ class TopUp(BaseModel):
     currency: str
     position: int = Field(description="Where it stands in the ledger.")
     is_repeat: bool = Field(description="Whether this key had booked it before.")
+    receipt_number: str | None = Field(
+        description="An agent's key gets the agent's next receipt number, without gaps.", examples=["lobby-000042"]
+    )
     applied: list[AppliedPart] = Field(
         description="What it went to, in the order in which it was applied; adds up to the amount."
     )
@@ -136,13 +142,17 @@ def pay_in(
         key=api_key(key, idempotency_key),
         now=services.now(),
         consent=body.consent,
+        agent=key.agent,
     )
+    credited = services.ledger.event_at(booked.position)
+    number = getattr(credited.fact, "receipt_number", 0) if credited is not None else 0
     return TopUp(
         account=account,
         amount=text_from_micros(amount_micros),
         currency=currency,
         position=booked.position,
         is_repeat=booked.is_repeat,
+        receipt_number=receipt_text(key.agent, number) if number else None,
         applied=[
             AppliedPart(part=line.part, amount=text_from_micros(line.amount_micros))
             for line in application_at(services.ledger, booked.position)

@@ -15,6 +15,7 @@ from ledger.domain.receipt import ReceiptKept, ReceiptReopened
 from ledger.store.application import Ledger
 from ledger.usecases.codes import checked_code
 from ledger.usecases.money.attempt import Attempt, MoneyCommand, checked_amount, top_up_at
+from ledger.usecases.money.selling import undo_sale
 from ledger.values.errors import NotFound, Refused
 from ledger.values.identity import account_stream, receipt_stream
 
@@ -38,6 +39,8 @@ class ReverseTopUp(MoneyCommand, frozen=True, kw_only=True, tag="reverse"):
         words = _undoing(attempt, top_up, self.top_up_position)
         if top_up.receipt_position:
             _reopen(attempt, top_up)
+        if top_up.agent:
+            undo_sale(attempt, top_up, self.top_up_position)
         attempt.book_on(top_up.account, TopUpReversed(**words))
 
 
@@ -56,6 +59,11 @@ class ChargeBack(MoneyCommand, frozen=True, kw_only=True, tag="chargeback"):
         if self.fee_micros:
             checked_amount(self.fee_micros, what="fee", most_micros=MAX_FEE_MICROS)
         top_up = top_up_at(attempt, self.top_up_position)
+        if top_up.agent:
+            raise Refused(
+                f"the top-up at position {self.top_up_position} was paid at agent {top_up.agent!r}, no bank can take"
+                " it back; reverse it"
+            )
         words = _undoing(attempt, top_up, self.top_up_position)
         if top_up.receipt_position:
             # The bank takes it from where it first was: nothing comes back to be identified once more.
