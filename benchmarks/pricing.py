@@ -56,6 +56,16 @@ FULL_SIZE = Size(meters=10_000, rounds=30, runs=3)
 QUICK_SIZE = Size(meters=2_000, rounds=90, runs=1)
 
 
+@dataclass(frozen=True, slots=True)
+class Worked:
+    """A run of the worker: how many readings, how fast, in how many batches, and its memory at the end."""
+
+    readings: int
+    readings_per_s: float
+    batches: float
+    memory_bytes: int
+
+
 @dataclass(slots=True)
 class Priced:
     """A run of the worker: its rate, and what it wrote."""
@@ -142,6 +152,19 @@ def _measured(stand: Stand, name: str, tariff: str, size: Size) -> Row:
 def priced_run(stand: Stand, load: Load, *, rounds: int, workers: int = 1) -> Priced:
     """Publish so many rounds to workers that have their partitions already; return their rate and their rows."""
     before = stand.head()
+    worked = worked_through(stand, load, rounds=rounds, workers=workers)
+    rows = written(stand.connection, after=before)
+    return Priced(
+        worked.readings_per_s, rows, max(1, round(worked.readings / max(worked.batches, 1))), worked.memory_bytes
+    )
+
+
+def worked_through(stand: Stand, load: Load, *, rounds: int, workers: int = 1) -> Worked:
+    """Publish so many rounds, let workers that have their partitions already price them, and count what came of it.
+
+    Raises BenchmarkFailed where they did not lead to a debit each.
+    """
+    before = stand.head()
     messages = list(load.sweeps(rounds))
     for number in range(1, workers + 1):
         stand.launch("price", number)
@@ -152,10 +175,14 @@ def priced_run(stand: Stand, load: Load, *, rounds: int, workers: int = 1) -> Pr
     for number in range(1, workers + 1):
         batches += stand.metric("price", "wattledger_batch_messages_count", number=number)
         stand.stop("price", number=number)
-    rows = written(stand.connection, after=before)
-    if len(rows) != readings or any(row.topic != "meter.usage-debited/1" for row in rows):
-        raise BenchmarkFailed(f"{readings} readings led to {len(rows)} events; not all of them debits")
-    return Priced(pace.per_s, rows, max(1, round(readings / max(batches, 1))), memory_bytes)
+    debits = stand.number(
+        "SELECT count(*) FROM ledger.events WHERE notification_id > %s AND topic = 'meter.usage-debited/1'", (before,)
+    )
+    if debits != readings or stand.head() != before + readings:
+        raise BenchmarkFailed(
+            f"{readings} readings led to {stand.head() - before} events, {debits} of them debits; it must be one each"
+        )
+    return Worked(readings, pace.per_s, batches, memory_bytes)
 
 
 def written(connection: Connection[Any], *, after: int) -> list[StoredEvent]:

@@ -11,20 +11,20 @@ _COPY = (
     "COPY (SELECT notification_id, originator_id, originator_version, topic, state FROM ledger.events"
     " WHERE notification_id BETWEEN %s AND %s ORDER BY notification_id) TO STDOUT (FORMAT BINARY)"
 )
-_HEADER = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
-_TRAILER = b"\xff\xff"
+COPY_HEADER = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
+COPY_TRAILER = b"\xff\xff"
 
 
 def event_rows(connection: Connection[Any], *, first: int, last: int) -> Iterator[bytes]:
     """Yield the row of every event from one position to another, in order; gaps are passed over."""
     with connection.cursor() as cursor, cursor.copy(_COPY % (int(first), int(last))) as copy:
         # The header comes glued to the first row, or to the trailer where there is none.
-        first_row = bytes(copy.read()).removeprefix(_HEADER)
-        if first_row and first_row != _TRAILER:
+        first_row = bytes(copy.read()).removeprefix(COPY_HEADER)
+        if first_row and first_row != COPY_TRAILER:
             yield first_row
         for block in copy:
             row = bytes(block)
-            if row != _TRAILER:
+            if row != COPY_TRAILER:
                 yield row
 
 

@@ -56,6 +56,12 @@ def database(postgres_server: EmbeddedPostgres, migrated_template: str) -> Itera
 
 
 @pytest.fixture
+def another_database(postgres_server: EmbeddedPostgres, migrated_template: str) -> Iterator[Database]:
+    """A second one like `database`, for what is taken from one ledger to another."""
+    yield from _fresh_database(postgres_server, template=migrated_template)
+
+
+@pytest.fixture
 def empty_database(postgres_server: EmbeddedPostgres) -> Iterator[Database]:
     """A database without any migration, for tests of the migrations themselves."""
     yield from _fresh_database(postgres_server, template="template0")
