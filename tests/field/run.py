@@ -23,7 +23,7 @@ from ledger import wire
 from ledger.store.batched import BatchedLedger
 from ledger.usecases.equip import SupplyPoint, equip
 from ledger.values.signing import OrderSigner, new_signing_key_hex
-from tests.collectors.builders import SIGNER, free_port
+from tests.collectors.builders import SIGNER, free_ports
 from tests.field import kafka_proxy
 from tests.field.child import LoadProfile, fill_disk, free_disk, started
 from tests.field.modbus_proxy import ModbusProxy
@@ -76,7 +76,7 @@ class FieldRun:
 
     async def play(self) -> dict[str, int]:
         """Play the run and check what must hold; returns what harm was done, by kind."""
-        ports = [free_port() for _ in range(CONCENTRATORS)]
+        ports = free_ports(CONCENTRATORS)
         meters = self._site(ports, "meters.toml")
         kafka = kafka_proxy.KafkaProxy(
             broker_port=self.broker_port,
