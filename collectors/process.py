@@ -10,8 +10,10 @@ from collectors.errors import CollectorError, SpoolUnusable
 from collectors.metrics import CollectorMetrics, MetricsServer
 from collectors.settings import CollectorSettings
 from collectors.signals import until_stopped
-from collectors.site import read_site
+from collectors.signed_site import read_signed_site
+from collectors.site import Site
 from collectors.spool_file import opened, set_aside
+from ledger.values.signing import OrderVerifier
 
 log = structlog.get_logger(__name__)
 
@@ -22,13 +24,20 @@ class Process:
     def __init__(self, settings: CollectorSettings) -> None:
         """Raise CollectorError for a wrong site file or a spool that cannot be used."""
         self._settings = settings
-        self._site = read_site(settings.site_file)
+        self._site = self._read_site()
         self._path: Path = settings.spool or self._site.spool
         self.metrics = CollectorMetrics()
         self._is_finishing = False
         self._reloading: set[asyncio.Task[None]] = set()
         self._one_reload = asyncio.Lock()
         self._open()
+
+    def _read_site(self) -> Site:
+        return read_signed_site(
+            self._settings.site_file,
+            verifier=OrderVerifier(self._settings.order_public_key),
+            must_be_signed=self._settings.site_signed,
+        )
 
     def _open(self) -> None:
         found = opened(self._path)
@@ -67,7 +76,7 @@ class Process:
     async def _reload(self) -> None:
         try:
             async with self._one_reload:
-                site = await asyncio.to_thread(read_site, self._settings.site_file)
+                site = await asyncio.to_thread(self._read_site)
                 await self.collector.take_over(site)
         except CollectorError as error:
             self.metrics.reloads.labels("refused").inc()

@@ -35,6 +35,7 @@ class CollectorSettings:
     kafka: KafkaSettings
     publish: PublishSettings
     site_file: Path
+    site_signed: bool = False
     spool: Path | None
     order_public_key: str
     metrics_host: str
@@ -65,6 +66,7 @@ def read_settings(variables: Mapping[str, str]) -> CollectorSettings:
             link_silence_s=environment.seconds("WATTLEDGER_LINK_SILENCE", default=20.0, minimum=1.0, maximum=3600.0),
         ),
         site_file=Path(environment.text("WATTLEDGER_SITE_FILE", help_="the site file, or give --site")),
+        site_signed=environment.flag("WATTLEDGER_SITE_SIGNED", default=False),
         spool=Path(spool) if spool else None,
         order_public_key=environment.text(
             "WATTLEDGER_ORDER_PUBLIC_KEY", help_="verifies relay orders: 32 bytes in hex, from `wattledger keys new`"

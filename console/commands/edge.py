@@ -36,7 +36,8 @@ def collect(
 
     Settings: WATTLEDGER_KAFKA_BOOTSTRAP and WATTLEDGER_ORDER_PUBLIC_KEY are needed. WATTLEDGER_SPOOL,
     WATTLEDGER_METRICS_PORT, WATTLEDGER_HEARTBEAT (seconds, 30) and WATTLEDGER_KAFKA_IDEMPOTENCE (true for Apache
-    Kafka) are optional.
+    Kafka) are optional. A signature beside the site file (`wattledger keys sign-site`) must be of that very file;
+    WATTLEDGER_SITE_SIGNED=true makes it needed.
 
     Signals: SIGTERM and SIGINT end it. SIGUSR1 makes one final sweep of every meter and stops polling, while
     publishing goes on; all is delivered when wattledger_polling_stopped is 1 and wattledger_spool_sweeps is 0. SIGHUP

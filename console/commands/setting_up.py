@@ -1,6 +1,7 @@
 """For who sets a system up: the schema, the topics, the keys, and whether a role is well."""
 
 import os
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,13 +14,14 @@ _RetentionDays = Annotated[
 
 
 def register(app: typer.Typer) -> None:
-    """Add `migrate`, `topics`, `health`, `keys new`, `keys new-sealing` and `keys new-commissioning`."""
+    """Add `migrate`, `topics`, `health` and the commands under `keys`."""
     for command in (migrate, topics, health):
         app.command(rich_help_panel="Setting up")(command)
     keys = typer.Typer(help="Keys that sign relay orders, and those that sign seals.", no_args_is_help=True)
     keys.command("new")(new_keys)
     keys.command("new-sealing")(new_sealing_key)
     keys.command("new-commissioning")(new_commissioning_key)
+    keys.command("sign-site")(sign_site)
     app.add_typer(keys, name="keys", rich_help_panel="Setting up")
 
 
@@ -60,6 +62,34 @@ def new_keys() -> None:
     key = new_signing_key_hex()
     typer.echo(f"WATTLEDGER_SIGNING_KEY={key}")
     typer.echo(f"WATTLEDGER_ORDER_PUBLIC_KEY={OrderSigner(key).public_key_hex}")
+
+
+def sign_site(
+    site: Annotated[
+        Path, typer.Argument(exists=True, dir_okay=False, help="The site file, as the collector is to have it.")
+    ],
+    key: Annotated[
+        str,
+        typer.Option(
+            envvar="WATTLEDGER_SIGNING_KEY", show_envvar=True, help="The key that signs relay orders, in hex."
+        ),
+    ],
+) -> None:
+    """Sign a site file, so that nobody beside the meters takes a supply's protection off unseen.
+
+    The signature is written beside it (site.toml.sig); give both to the collector. It refuses a file whose signature
+    is not over these very bytes, and with WATTLEDGER_SITE_SIGNED=true one without. Sign again after each change.
+    """
+    from collectors.signed_site import signature_file
+    from collectors.site import read_site
+    from ledger.values.signing import OrderSigner
+
+    read = read_site(site)
+    written = signature_file(site)
+    written.write_text(OrderSigner(key).file_signature(site.read_bytes()) + "\n", encoding="ascii")
+    meters = [meter for concentrator in read.concentrators for meter in concentrator.meters]
+    protected = sum(meter.protected for meter in meters)
+    typer.echo(f"{written}: {len(meters)} meters, {protected} of them protected")
 
 
 def new_sealing_key() -> None:

@@ -1,4 +1,4 @@
-"""Ed25519 signatures of relay orders: the private key signs in `control`, the edge holds the public key only."""
+"""Ed25519 signatures of relay orders and site files: the private key is the office's, the edge has the public one."""
 
 import msgspec
 from cryptography.exceptions import InvalidSignature
@@ -9,6 +9,7 @@ from ledger.wire import RelayCommand
 
 # Names what is signed, so that a signature made for one purpose is never good for another.
 _CONTEXT = "wattledger relay order 1"
+_FILE_CONTEXT = b"wattledger site file 1\n"
 
 
 def signed_bytes(command: RelayCommand) -> bytes:
@@ -47,6 +48,10 @@ class OrderSigner:
         signature = self._key.sign(signed_bytes(command)).hex()
         return msgspec.structs.replace(command, signature=signature)
 
+    def file_signature(self, content: bytes) -> str:
+        """Return a site file's signature, in hex."""
+        return self._key.sign(_FILE_CONTEXT + content).hex()
+
 
 class OrderVerifier:
     """Verifies relay orders with a public key given as 32 bytes in hex."""
@@ -58,6 +63,14 @@ class OrderVerifier:
         """Tell whether the command is exactly what the holder of the private key signed."""
         try:
             self._key.verify(bytes.fromhex(command.signature), signed_bytes(command))
+        except (InvalidSignature, ValueError):
+            return False
+        return True
+
+    def is_authentic_file(self, content: bytes, signature: str) -> bool:
+        """Tell whether a site file is byte for byte what the holder of the private key signed."""
+        try:
+            self._key.verify(bytes.fromhex(signature), _FILE_CONTEXT + content)
         except (InvalidSignature, ValueError):
             return False
         return True
