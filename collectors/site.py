@@ -29,7 +29,7 @@
     request_timeout_s = 1.0     # for a meter that is slower than its neighbours
     time_of_use = false         # true: the time-of-use registers go into the readings' `periods`; only where
                                 # the meter's own periods are those of the tariff
-    protected = false           # true: this supply is never cut for lack of credit, whatever is ordered; sign the file
+    protected = false           # true: this supply is never cut for lack of credit, whatever is ordered
 
 Only the ids, host, serial, unit and supply are required; the other values above are the defaults (port 502).
 """

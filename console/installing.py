@@ -11,15 +11,18 @@ class UnknownProfile(ConsoleError):
     """A meter's profile is not one of those that come with Wattledger."""
 
 
-def meter_facts(*, serial: str, profile: str, max_power_w: int) -> MeterFacts:
+def meter_facts(*, serial: str, profile: str, max_power_w: int, limit_w: int = 0) -> MeterFacts:
     """Return a meter's facts: its register's rollover and step as its profile says, none for interval files.
 
-    Which units it measures beside kWh is known of a profile, not of interval files.
+    `max_power_w` is what the meter itself may count, `limit_w` what passes the supply whatever its transformers (0:
+    not known). Which units it measures beside kWh is known of a profile, not of interval files.
 
     Raises UnknownProfile for a profile that is not known, naming those that are.
     """
     if profile == NEM12:
-        return MeterFacts(serial=serial, profile=profile, max_power_w=max_power_w, measures="interval")
+        return MeterFacts(
+            serial=serial, profile=profile, max_power_w=max_power_w, measures="interval", limit_w=limit_w
+        )
     if profile not in profile_names():
         raise UnknownProfile(
             f"profile {profile!r} is not known; use one of {', '.join(profile_names())} for a meter on a"
@@ -36,6 +39,7 @@ def meter_facts(*, serial: str, profile: str, max_power_w: int) -> MeterFacts:
         serial=serial,
         profile=profile,
         max_power_w=max_power_w,
+        limit_w=limit_w,
         modulus_milliwh=total.modulus_milliwh,
         resolution_milliwh=total.resolution_milliwh,
         gives=tuple(unit for unit, register in beside if register is not None),

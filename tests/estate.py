@@ -55,6 +55,7 @@ def build_estate(
     opened_at: datetime = LONG_AGO,
     warning_balance_micros: int = 5_000_000,
     max_power_w: int = 100_000_000,
+    limit_w: int = 0,
     tariff_text: str = FLAT_TARIFF,
     multiplier: str = "1",
 ) -> Estate:
@@ -81,6 +82,7 @@ def build_estate(
                 concentrator=concentrator,
                 opened_at=opened_at,
                 max_power_w=max_power_w,
+                limit_w=limit_w,
                 now=now,
                 multiplier=multiplier,
             )
@@ -95,6 +97,7 @@ def add_supply(
     opened_at: datetime,
     max_power_w: int,
     now: datetime,
+    limit_w: int = 0,
     multiplier: str = "1",
 ) -> None:
     """Register, equip, occupy and price one supply point."""
@@ -103,6 +106,7 @@ def add_supply(
         serial=f"{supply}-m",
         profile="acrel_ddsy1352",
         max_power_w=max_power_w,
+        limit_w=limit_w,
         modulus_milliwh=2**32 * 10_000,
         resolution_milliwh=10_000,
     )

@@ -72,9 +72,10 @@ def estate(
     """Set up the supply points of an estate: each as `wattledger supply add` would, thousands at once.
 
     Columns: supply, site, concentrator, serial, unit, account, tariff, opening_kwh; optional: building, room,
-    profile, max_power_w, ct (the transformers' product, such as 40 or 200/3), class, contracted_kw, since, collector,
-    host, port, and opening_kwh_PERIOD for each time-of-use register, such as opening_kwh_peak. Sites and tariffs must
-    be there. Every error is told at once, and then nothing is done. Giving the same file again changes nothing.
+    profile, max_power_w, ct (the transformers' product, such as 40 or 200/3), limit_w (the supply's own, whatever
+    its transformers), class, contracted_kw, since, collector, host, port, and opening_kwh_PERIOD for each
+    time-of-use register, such as opening_kwh_peak. Sites and tariffs must be there. Every error is told at once, and
+    then nothing is done. Giving the same file again changes nothing.
     """
     from console.estate.command import import_estate
 

@@ -93,7 +93,15 @@ def add_supply(  # noqa: PLR0913, PLR0917 - each is an option of the command
     opening_kwh: Annotated[
         str, typer.Option(help="The meter's register now, in kWh; a new meter's, 0, if not given.")
     ] = "0",
-    max_power_w: Annotated[int, typer.Option(min=1, help="What the supply can physically carry, in watts.")] = 20_000,
+    max_power_w: Annotated[
+        int, typer.Option(min=1, help="What the meter itself can count, in watts; times its transformers' product.")
+    ] = 20_000,
+    limit_w: Annotated[
+        int,
+        typer.Option(
+            min=0, help="The supply's own limit in watts, as its main switch; holds a mistyped ratio. 0: none."
+        ),
+    ] = 0,
     profile: Annotated[str, typer.Option(help="The meter's profile; nem12 for interval files.")] = "acrel_ddsy1352",
     currency: Annotated[
         str | None, typer.Option(help="The currency of a new account; the tariff's if not given.")
@@ -121,7 +129,7 @@ def add_supply(  # noqa: PLR0913, PLR0917 - each is an option of the command
         supply=supply,
         site=site,
         concentrator=concentrator,
-        meter=meter_facts(serial=meter, profile=profile, max_power_w=max_power_w),
+        meter=meter_facts(serial=meter, profile=profile, max_power_w=max_power_w, limit_w=limit_w),
         account=account,
         currency=currency,
         tariff=tariff,

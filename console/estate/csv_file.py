@@ -1,7 +1,7 @@
 """An estate as a CSV file: one supply point per row, every error in it found at once.
 
 Columns: supply, site, concentrator, serial, unit, account, tariff, opening_kwh; and where wanted building, room,
-profile, max_power_w, ct (the transformers' product), class, contracted_kw, since, collector, host, port, and
+profile, max_power_w, limit_w, ct (the transformers' product), class, contracted_kw, since, collector, host, port, and
 opening_kwh_PERIOD for each time-of-use register of the profile.
 """
 
@@ -31,6 +31,7 @@ _OPTIONAL = {
     "room": "",
     "profile": "acrel_ddsy1352",
     "max_power_w": "20000",
+    "limit_w": "0",
     "ct": "1",
     "class": "",
     "contracted_kw": "0",
@@ -120,7 +121,10 @@ class _Row:
         serial = self._code("serial")
         profile = self._text("profile")
         max_power_w = self._number("max_power_w", 1, 10**9)
-        meter = self._checked(lambda: meter_facts(serial=serial, profile=profile, max_power_w=max_power_w))
+        limit_w = self._number("limit_w", 0, 10**9)
+        meter = self._checked(
+            lambda: meter_facts(serial=serial, profile=profile, max_power_w=max_power_w, limit_w=limit_w)
+        )
         opening_milliwh = self._checked(lambda: milliwh_from_text(self._text("opening_kwh")))
         if meter is not None:
             self._checked(lambda: self._check_multiplier(meter))

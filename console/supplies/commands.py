@@ -95,6 +95,7 @@ def install(
     opening_kwh: Annotated[str, typer.Option(help="The meter's register, in kWh.")] = "0",
     at: _At = "",
     max_power_w: Annotated[int, typer.Option(min=1, help="What the meter can carry, in watts.")] = 20_000,
+    limit_w: Annotated[int, typer.Option(min=0, help="The supply's own limit in watts; 0: not known.")] = 0,
     profile: Annotated[str, typer.Option(help="The meter's profile.")] = "acrel_ddsy1352",
     multiplier: Annotated[str, typer.Option(help="Its transformers' product, such as 40 or 200/3.")] = "1",
 ) -> None:
@@ -105,7 +106,7 @@ def install(
     from ledger.values.energy import milliwh_from_text
 
     now = datetime.now(UTC)
-    facts = meter_facts(serial=meter, profile=profile, max_power_w=max_power_w)
+    facts = meter_facts(serial=meter, profile=profile, max_power_w=max_power_w, limit_w=limit_w)
     with opened_ledger(os.environ) as ledger:
         position = reinstall_meter(
             ledger,

@@ -22,8 +22,9 @@ ONE = Fraction(1)
 class Spell(msgspec.Struct, frozen=True):
     """A meter as its registers count for the supply point, in [starts, ends); registers are multiplied ones.
 
-    `meter` has its physical limit, modulus and resolution multiplied. `closing_milliwh` is None while it goes on, or
-    where nobody read it at the end.
+    `meter` has its physical limit, modulus and resolution multiplied; the limit is the supply's own at most, so that
+    a mistyped multiplier has its readings held, not billed. `closing_milliwh` is None while it goes on, or where
+    nobody read it at the end.
     """
 
     meter: "MeterInstalled"
@@ -63,13 +64,21 @@ class Spell(msgspec.Struct, frozen=True):
 def begun(meter: "MeterInstalled", *, starts: datetime, own_milliwh: int) -> Spell:
     """Begin a spell of a meter, its own register standing at `own_milliwh`."""
     multiplier = Fraction(meter.multiplier)
+    max_power_w = ceil(meter.max_power_w * multiplier)
+    if meter.limit_w:
+        max_power_w = min(max_power_w, meter.limit_w)
     if multiplier == ONE:
-        return Spell(meter, ONE, starts, own_milliwh)
+        limited = meter if max_power_w == meter.max_power_w else _limited(meter, max_power_w)
+        return Spell(limited, ONE, starts, own_milliwh)
     scaled = msgspec.structs.replace(
         meter,
-        max_power_w=ceil(meter.max_power_w * multiplier),
+        max_power_w=max_power_w,
         modulus_milliwh=floor(meter.modulus_milliwh * multiplier),
         resolution_milliwh=ceil(meter.resolution_milliwh * multiplier),
         opening_milliwh=floor(meter.opening_milliwh * multiplier),
     )
     return Spell(scaled, multiplier, starts, floor(multiplier * own_milliwh))
+
+
+def _limited(meter: "MeterInstalled", max_power_w: int) -> "MeterInstalled":
+    return msgspec.structs.replace(meter, max_power_w=max_power_w)

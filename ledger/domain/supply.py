@@ -58,7 +58,8 @@ class MeterInstalled(Fact, frozen=True, kw_only=True):
 
     `max_power_w` is what the supply can physically carry. `modulus_milliwh` is where the register rolls over, 0
     where it never does; `resolution_milliwh` is one step of it. `measures` tells cumulative registers from intervals.
-    All of these are the meter's own; behind transformers they count `multiplier` times (`40`, `200/3`).
+    All of these are the meter's own; behind transformers they count `multiplier` times (`40`, `200/3`). `limit_w` is
+    the supply's own limit in watts, its main switch's for one, whatever the transformers; 0 where it is not known.
     `gives` are the units that it measures beside kWh (kW: demand), None where that is not known.
     """
 
@@ -74,6 +75,7 @@ class MeterInstalled(Fact, frozen=True, kw_only=True):
     multiplier: str = "1"
     opening_registers: Registers | None = None
     gives: tuple[MeteredUnit, ...] | None = None
+    limit_w: int = 0
 
 
 @fact_type("supply.occupied/1")

@@ -182,6 +182,7 @@ def _meter_pairs(wanted: SupplyPoint, supply: Supply) -> Iterator[tuple[str, obj
     yield "meter", there.meter, asked.serial, remedy
     yield "profile", there.profile, asked.profile, remedy
     yield "max_power_w", there.max_power_w, asked.max_power_w, remedy
+    yield "limit_w", there.limit_w, asked.limit_w, remedy
     yield "the meter's modulus in mWh", there.modulus_milliwh, asked.modulus_milliwh, remedy
     yield "the meter's resolution in mWh", there.resolution_milliwh, asked.resolution_milliwh, remedy
     yield "what the meter measures", there.measures, asked.measures, remedy

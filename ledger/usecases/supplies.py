@@ -47,7 +47,8 @@ class MeterFacts:
     """A meter as it is installed: serial, profile, what its supply can physically carry, and its register.
 
     `modulus_milliwh` is where the register rolls over (0: never), `resolution_milliwh` one step of it.
-    `gives` are the units that it measures beside kWh (kW: demand), None where that is not known.
+    `gives` are the units that it measures beside kWh (kW: demand), None where that is not known. `limit_w` is the
+    supply's own limit, whatever the transformers; 0 where it is not known.
     """
 
     serial: str
@@ -57,6 +58,7 @@ class MeterFacts:
     resolution_milliwh: int = 0
     measures: Literal["register", "interval"] = "register"
     gives: tuple[MeteredUnit, ...] | None = None
+    limit_w: int = 0
 
 
 def register_supply(
@@ -121,6 +123,7 @@ def install_meter(
             multiplier=multiplier,
             opening_registers=opening_registers,
             gives=meter.gives,
+            limit_w=meter.limit_w,
             recorded_at=now,
         )
 
@@ -290,6 +293,8 @@ def check_meter(meter: MeterFacts) -> None:
         raise InvalidValue(
             f"max_power_w {meter.max_power_w} is not between 1 and {MAX_POWER_W}; give what the supply can carry"
         )
+    if not 0 <= meter.limit_w <= MAX_POWER_W:
+        raise InvalidValue(f"limit_w {meter.limit_w} is not between 0 and {MAX_POWER_W}; give the supply's own, or 0")
     if not 0 <= meter.modulus_milliwh < 2**62:
         raise InvalidValue(f"modulus {meter.modulus_milliwh} mWh is no register's; give where it rolls over, or 0")
     if not 0 <= meter.resolution_milliwh < 2**62:

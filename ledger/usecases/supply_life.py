@@ -5,6 +5,7 @@ the meter stream with its next reading. Registers are the meter's own, as it sho
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from fractions import Fraction
 
@@ -58,8 +59,9 @@ def exchange_meter(
     """Exchange a supply point's meter at an instant: the old register's last value, the new one's first (mWh).
 
     Without `closing_milliwh` nobody could read the old meter, and what it used since its last reading is billed to
-    nobody. The multiplier stays as it is unless given. Raises NotFound, Refused where the old meter is billed beyond
-    that instant or the new one is installed elsewhere, InvalidValue for what cannot be.
+    nobody. The multiplier and the supply's own limit stay as they are unless given. Raises NotFound, Refused where
+    the old meter is billed beyond that instant or the new one is installed elsewhere, InvalidValue for what no meter
+    has.
     """
     check_meter(meter)
     at = _past(at, now, what="an exchange")
@@ -69,7 +71,9 @@ def exchange_meter(
         if meter.serial == removed.meter:
             raise Refused(f"meter {meter.serial!r} is the one that is installed; give the new meter's serial")
         kept = multiplier if multiplier is not None or state.meter is None else state.meter.multiplier
-        return [removed, _installation(supply, meter, at, opening_milliwh, kept or "1", now)]
+        limit_w = meter.limit_w or (state.meter.limit_w if state.meter else 0)
+        new = replace(meter, limit_w=limit_w)
+        return [removed, _installation(supply, new, at, opening_milliwh, kept or "1", now)]
 
     return _told(ledger, supply, facts, at=at, installed=(meter, opening_milliwh))
 
@@ -294,6 +298,7 @@ def _installation(
         measures=meter.measures,
         multiplier=multiplier,
         gives=meter.gives,
+        limit_w=meter.limit_w,
         recorded_at=now,
     )
 

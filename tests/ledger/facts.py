@@ -394,6 +394,7 @@ def _first(kind: type[F]) -> F:
 # Registers beside the total came later: an example with them beside those without.
 FACTS += [
     msgspec.structs.replace(_first(MeterInstalled), opening_registers=REGISTERS, gives=("kvarh", "kVAh", "kW")),
+    msgspec.structs.replace(_first(MeterInstalled), multiplier="40", limit_w=250_000),
     msgspec.structs.replace(_first(SupplyOccupied), opening_registers=REGISTERS),
     msgspec.structs.replace(
         _first(UsageDebited),

@@ -6,6 +6,8 @@ from decimal import Decimal
 import pytest
 
 from ledger.domain.judging import allowance_milliwh
+from ledger.domain.spell import begun
+from ledger.domain.supply import MeterInstalled
 from tests.ledger.builders import (
     MODULUS_KWH,
     MOVED_IN,
@@ -276,3 +278,24 @@ def test_the_debit_goes_to_the_account_that_lives_there() -> None:
     home = a_household_that_used(1, by=15)
     assert home.debits[0].account == "room-1-a"
     assert home.debits[0].recorded_at == MOVED_IN
+
+
+@pytest.mark.parametrize(
+    ("multiplier", "limit_w", "carries_w"),
+    [("1", 0, 20_000), ("1", 15_000, 15_000), ("1", 90_000, 20_000), ("40", 0, 800_000), ("40", 250_000, 250_000)],
+)
+def test_what_may_pass_is_the_meters_times_its_ratio_and_the_supplys_own_at_most(
+    multiplier: str, limit_w: int, carries_w: int
+) -> None:
+    meter = MeterInstalled(
+        supply="s",
+        meter="m",
+        profile="p",
+        installed_at=MOVED_IN,
+        opening_milliwh=0,
+        max_power_w=20_000,
+        multiplier=multiplier,
+        limit_w=limit_w,
+        recorded_at=MOVED_IN,
+    )
+    assert begun(meter, starts=MOVED_IN, own_milliwh=0).meter.max_power_w == carries_w

@@ -34,7 +34,14 @@ class Site:
     def __init__(self, database: Database, project: Project, control: Connection[Any]) -> None:
         self.database, self.project, self.connection = database, project, control
 
-    def is_read(self, *, tariff: str = FLAT_TARIFF, multiplier: str = "1", usage_milliwh: int = 1_000_000) -> None:
+    def is_read(
+        self,
+        *,
+        tariff: str = FLAT_TARIFF,
+        multiplier: str = "1",
+        usage_milliwh: int = 1_000_000,
+        limit_w: int = 0,
+    ) -> None:
         """Eight flats with 9.00 each, all of them read after half an hour, a kilowatt-hour later if not said."""
         with Ledger(url=self.database.url("wattledger_writer")) as ledger:
             estate = build_estate(
@@ -44,6 +51,7 @@ class Site:
                 max_power_w=20_000,
                 tariff_text=tariff,
                 multiplier=multiplier,
+                limit_w=limit_w,
             )
             for supply in estate.supplies:
                 credit(ledger, account=f"{supply}-a", amount_micros=9_000_000, key=supply)
@@ -99,8 +107,15 @@ def test_a_wrong_transformer_ratio_in_the_meters_ends_in_held_readings(site: Sit
     assert items(finance, kind=HELD_BATCH) == []
 
 
-def test_a_wrong_transformer_ratio_in_the_ledger_ends_in_a_held_batch(site: Site) -> None:
-    """What a supply carries is told of the meter's own side, so it counts as often as the ratio says."""
+def test_a_wrong_transformer_ratio_in_the_ledger_ends_in_held_readings(site: Site, finance: Connection[Any]) -> None:
+    """The supply's own limit counts once, however many times the ratio says that the meter counts."""
+    site.is_read(multiplier="40", limit_w=20_000)
+    assert (site.count(ReadingHeld), site.count(UsageDebited)) == (FLATS, 0)
+    assert (site.held_together(), site.count(OrderIssued)) == (0, 0)
+    assert len(items(finance, kind="reading-held")) == FLATS
+
+
+def test_and_where_no_limit_is_known_in_a_held_batch(site: Site) -> None:
     site.is_read(multiplier="40")
     assert site.count(UsageDebited) == FLATS
     assert (site.held_together(), site.count(OrderIssued)) == (FLATS, 0)
