@@ -25,8 +25,14 @@ PREPARING = {"migrate", "topics"}
 
 def _metrics_in_the_code() -> set[str]:
     """Every metric as Prometheus would show it: counters end in _total, histograms in three ways."""
-    kinds = re.findall(r'(Counter|Gauge\w*|Histogram|Summary|_gauge)\(\s*"(wattledger_\w+)"', SOURCE)
-    endings = {"Counter": ("_total",), "Histogram": ("_bucket", "_sum", "_count"), "Summary": ("_sum", "_count")}
+    kinds = re.findall(r'(Counter|Gauge\w*|Histogram|Waits|Summary|_gauge)\(\s*"(wattledger_\w+)"', SOURCE)
+    histogram = ("_bucket", "_sum", "_count")
+    endings = {
+        "Counter": ("_total",),
+        "Histogram": histogram,
+        "Waits": histogram,
+        "Summary": ("_sum", "_count"),
+    }
     return {name.removesuffix("_total") + ending for kind, name in kinds for ending in endings.get(kind, ("",))}
 
 
