@@ -78,6 +78,11 @@ class DialIn:
         """The terminals that are connected now."""
         return tuple(sorted(name for name, channel in self._here.items() if not channel.closed))
 
+    @property
+    def all_here(self) -> bool:
+        """Whether every terminal that the site knows is connected now."""
+        return self._known <= set(self.terminals_here)
+
     def know(self, terminals: frozenset[str]) -> None:
         """Take in other terminals from now on; those that are no longer known are hung up on."""
         self._known = terminals

@@ -1,5 +1,6 @@
 """A site's listeners: made and ended as the site file says, while terminals stay on those that did not change."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 
 from collectors.dial_in import DialIn, ListenerPlan
@@ -8,6 +9,8 @@ from collectors.lines import DialInLine, Line
 from collectors.metrics import CollectorMetrics
 from collectors.site import Concentrator, Site
 from collectors.site_lines import Terminal
+
+_LOOK_S = 0.05
 
 
 class Listeners:
@@ -52,6 +55,13 @@ class Listeners:
         """Stop listening, hang up on every terminal."""
         for listener in self._listeners.values():
             await listener.stop()
+
+    async def all_here(self, *, within_s: float) -> None:
+        """Return as soon as every terminal that the site knows has dialled in, at the latest after `within_s`."""
+        clock = asyncio.get_running_loop().time
+        deadline_s = clock() + within_s
+        while clock() < deadline_s and not all(listener.all_here for listener in self._listeners.values()):
+            await asyncio.sleep(_LOOK_S)
 
     def line_to(self, concentrator: Concentrator) -> Line:
         """Return the way to a concentrator."""

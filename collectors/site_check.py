@@ -33,8 +33,7 @@ async def check_site(site: Site, *, wait_s: float = 0.0) -> list[MeterCheck]:
     listeners = Listeners(site=site, metrics=CollectorMetrics())
     await listeners.start()
     try:
-        if site.listeners:
-            await asyncio.sleep(wait_s)
+        await listeners.all_here(within_s=wait_s)
         checks = await asyncio.gather(*(_concentrator(site, c, listeners) for c in site.concentrators))
     finally:
         await listeners.stop()

@@ -1,10 +1,12 @@
 """The Modbus side of the simulator: one server per concentrator, one unit per meter."""
 
-from collections.abc import Callable
+import ssl
+from collections.abc import Callable, Coroutine
 
 from pymodbus import FramerType
 from pymodbus.constants import ExcCodes
-from pymodbus.server import ModbusTcpServer
+from pymodbus.exceptions import NoSuchIdException
+from pymodbus.server import ModbusTcpServer, ModbusTlsServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
 from collectors.simulator.face import Face
@@ -14,14 +16,30 @@ _WRONG = {"address": ExcCodes.ILLEGAL_ADDRESS, "value": ExcCodes.ILLEGAL_VALUE}
 _WRITE = 16
 
 
-def concentrator_server(
-    *, host: str, port: int, rtu: bool, meters: list[tuple[SimulatedMeter, Face]], catch_up: Callable[[], None]
+def gateway_server(
+    *,
+    host: str,
+    port: int,
+    rtu: bool,
+    context: ssl.SSLContext | None = None,
+    meters: list[tuple[SimulatedMeter, Face]],
+    catch_up: Callable[[], None],
 ) -> ModbusTcpServer:
-    """Make a server for these meters; `catch_up` brings all meters to the present before each answer."""
+    """Make a gateway for these meters, in TLS where there is a context.
+
+    `catch_up` brings all meters to the present before each answer.
+    """
     framer = FramerType.RTU if rtu else FramerType.SOCKET
-    return ModbusTcpServer(
-        [_nobody(), *(device_of(*meter, catch_up) for meter in meters)], framer=framer, address=(host, port)
-    )
+    devices = [_nobody(_no_response), *(device_of(*meter, catch_up) for meter in meters)]
+    if context is not None:
+        return ModbusTlsServer(devices, framer=framer, address=(host, port), sslctx=context)
+    return ModbusTcpServer(devices, framer=framer, address=(host, port))
+
+
+def bus_server(*, meters: list[tuple[SimulatedMeter, Face]], catch_up: Callable[[], None]) -> ModbusTcpServer:
+    """Make an RTU bus on a free local port, to be carried on from there; units that are not there are silent."""
+    devices = [_nobody(_silent), *(device_of(*meter, catch_up) for meter in meters)]
+    return ModbusTcpServer(devices, framer=FramerType.RTU, address=("127.0.0.1", 0), ignore_missing_devices=True)
 
 
 def device_of(meter: SimulatedMeter, face: Face, catch_up: Callable[[], None]) -> SimDevice:
@@ -51,13 +69,17 @@ def device_of(meter: SimulatedMeter, face: Face, catch_up: Callable[[], None]) -
     return SimDevice(id=meter.unit, simdata=blocks, action=answer)
 
 
-def _nobody() -> SimDevice:
-    """Stand for all units that are not there: a gateway answers exception 11 for them."""
+def _nobody(action: Callable[..., Coroutine[None, None, ExcCodes | None]]) -> SimDevice:
+    """Stand for all units that are not there."""
+    return SimDevice(id=0, simdata=[_block(0, 65_536, readonly=False)], action=action)
 
-    async def silent(*_: object) -> ExcCodes | None:
-        return ExcCodes.GATEWAY_NO_RESPONSE
 
-    return SimDevice(id=0, simdata=[_block(0, 65_536, readonly=False)], action=silent)
+async def _no_response(*_: object) -> ExcCodes | None:
+    return ExcCodes.GATEWAY_NO_RESPONSE
+
+
+async def _silent(*_: object) -> ExcCodes | None:
+    raise NoSuchIdException
 
 
 def _block(address: int, count: int, *, readonly: bool) -> SimData:

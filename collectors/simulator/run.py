@@ -2,21 +2,19 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import monotonic
 
 import structlog
 
-from collectors.errors import BadFile, CollectorError
-from collectors.frames import RTU
-from collectors.lines import TcpLine
+from collectors.errors import BadFile
 from collectors.signals import until_stopped
-from collectors.simulator.concentrator import concentrator_server
 from collectors.simulator.face import Face, face_of
 from collectors.simulator.load import Household
 from collectors.simulator.meter import MILLIWH_PER_COUNT, SimulatedMeter
+from collectors.simulator.served import problem_with, served
 from collectors.simulator.state import MeterState, SimulatorState, read_state, write_state
 from collectors.site import Site, read_site
 
@@ -128,48 +126,42 @@ async def simulating(
     state_file: Path | None = None,
     clock_s: Callable[[], float] = monotonic,
     start: datetime | None = None,
+    packets: tuple[str, ...] = (),
 ) -> AsyncIterator[Simulator]:
-    """Serve a site's concentrators at their addresses for as long as the block runs.
+    """Serve a site's concentrators on their lines for as long as the block runs.
 
-    Simulated time begins at `start`, now if not given: what households draw depends on the hour.
+    Simulated time begins at `start`, now if not given: what households draw depends on the hour. `packets` are the
+    registrations of terminals that dial in, `{id}` standing for the name; usual ones are tried if none is given.
 
     Raises BadFile for what cannot be simulated or a broken state file, CollectorError where a port is taken.
     """
-    _check(site)
+    _check(site, packets)
     before = read_state(state_file) if state_file else None
     simulator = Simulator(site=site, speed=speed, seed=seed, before=before, clock_s=clock_s, start=start)
-    servers = []
-    try:
+    plans = {plan.id: plan for plan in site.listeners}
+    async with AsyncExitStack() as stack:
         for concentrator in site.concentrators:
-            line = concentrator.line
-            if not isinstance(line, TcpLine):
-                raise AssertionError("a line that cannot be simulated was let through")
-            server = concentrator_server(
-                host=line.host,
-                port=line.port,
-                rtu=line.framing is RTU,
-                meters=[(simulator.meters[m.serial], simulator.faces[m.serial]) for m in concentrator.meters],
-                catch_up=simulator.catch_up,
+            meters = [(simulator.meters[m.serial], simulator.faces[m.serial]) for m in concentrator.meters]
+            await stack.enter_async_context(
+                served(concentrator, meters=meters, catch_up=simulator.catch_up, plans=plans, packets=packets)
             )
-            servers.append(server)
-            try:
-                await server.serve_forever(background=True)
-            except RuntimeError:
-                raise CollectorError(
-                    f"{concentrator.id}: cannot listen on {line.place}; free it or change the site"
-                ) from None
         yield simulator
-    finally:
-        for server in servers:
-            await server.shutdown()  # type: ignore[no-untyped-call]
 
 
 async def simulate(
-    *, site_file: Path, speed: float, seed: int, state_file: Path | None, start: datetime | None = None
+    *,
+    site_file: Path,
+    speed: float,
+    seed: int,
+    state_file: Path | None,
+    start: datetime | None = None,
+    packets: tuple[str, ...] = (),
 ) -> None:
     """Run the simulator until SIGTERM or SIGINT; SIGUSR1 freezes it and writes its state at once."""
     site = read_site(site_file)
-    async with simulating(site=site, speed=speed, seed=seed, state_file=state_file, start=start) as simulator:
+    async with simulating(
+        site=site, speed=speed, seed=seed, state_file=state_file, start=start, packets=packets
+    ) as simulator:
         log.info("simulating", concentrators=len(site.concentrators), meters=len(simulator.meters), speed=speed)
 
         def freeze() -> None:
@@ -192,14 +184,13 @@ def _keep(simulator: Simulator, state_file: Path | None) -> None:
         write_state(state_file, simulator.state())
 
 
-def _check(site: Site) -> None:
-    """Refuse what cannot be simulated: serials that a kind of meter cannot have, and lines that are no TCP."""
-    wrong = [
-        f"{concentrator.id}: only tcp and rtu-over-tcp without TLS are simulated"
-        for concentrator in site.concentrators
-        if not isinstance(concentrator.line, TcpLine) or concentrator.line.tls is not None
-    ]
+def _check(site: Site, packets: tuple[str, ...]) -> None:
+    """Refuse what cannot be simulated: serials that a kind of meter cannot have, and lines without what they need."""
+    plans = {plan.id: plan for plan in site.listeners}
+    wrong = []
     for concentrator in site.concentrators:
+        if problem := problem_with(concentrator, plans=plans, packets=packets):
+            wrong.append(f"{concentrator.id}: {problem}")
         for meter in concentrator.meters:
             if problem := face_of(meter.profile).problem_with(meter.serial):
                 wrong.append(f"{concentrator.id}: serial {meter.serial!r} {problem}")

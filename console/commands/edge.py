@@ -87,10 +87,21 @@ def simulate(
     start: Annotated[
         str, typer.Option(help="When simulated time begins (ISO 8601 with zone); now if not given.")
     ] = "",
+    registration: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PACKET",
+            help=r"What terminals say as they dial in, such as 'ID={id}\r\n'; not given, usual ones are tried.",
+        ),
+    ] = None,
 ) -> None:
-    """Stand in for a site's concentrators and their Acrel DDSY1352 meters, over real Modbus TCP.
+    """Stand in for a site's concentrators and their meters, of any profile, on every kind of line.
 
-    Registers advance as a household's would; an open relay stops them. Every serial must have 12 digits.
+    Modbus TCP and RTU in TCP are served at the site file's addresses; in TLS the simulated gateway shows the site's
+    own tls_certificate. A serial port is made as a pseudo-terminal at the path in `device`, which must not be there
+    yet (such as /tmp/bus-1). Terminals dial in to the collector's listeners, register, beat and carry RTU frames.
+
+    Registers advance as a household's would; an open relay stops them.
 
     Signals: SIGUSR1 freezes all registers for good and writes the state file at once; SIGTERM and SIGINT end it.
     """
@@ -100,4 +111,6 @@ def simulate(
 
     configure_logs()
     began = parse_instant(start) if start else None
-    asyncio.run(run(site_file=site, speed=speed, seed=seed, state_file=state, start=began))
+    asyncio.run(
+        run(site_file=site, speed=speed, seed=seed, state_file=state, start=began, packets=tuple(registration or ()))
+    )

@@ -7,15 +7,9 @@ import ssl
 import tty
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from pymodbus import FramerType
 from pymodbus.server import ModbusSerialServer, ModbusTcpServer, ModbusTlsServer
 
@@ -23,8 +17,8 @@ from collectors.dial_in import DialIn, ListenerPlan
 from collectors.errors import CollectorError, RequestFailed
 from collectors.lines import DialInLine, SerialLine, tcp
 from collectors.modbus import Bus
-from collectors.tls import Tls
 from tests.collectors.builders import free_port, until
+from tests.collectors.certificates import certificates
 from tests.collectors.simulated_meters import a_meter, devices
 
 ENERGY = (1, 0x86A3)  # 1 000.03 kWh of 0.01 kWh
@@ -125,8 +119,8 @@ def test_a_serial_line_is_silent_between_requests_for_three_and_a_half_character
 
 
 def test_a_gateway_in_tls_is_read_and_one_whose_certificate_is_not_of_our_authority_is_not(tmp_path: Path) -> None:
-    tls = _certificates(tmp_path / "ours")
-    foreign = _certificates(tmp_path / "theirs")
+    tls = certificates(tmp_path / "ours")
+    foreign = certificates(tmp_path / "theirs")
 
     async def scene() -> None:
         port = free_port()
@@ -148,41 +142,7 @@ def test_a_gateway_in_tls_is_read_and_one_whose_certificate_is_not_of_our_author
     asyncio.run(scene())
 
 
-def _certificates(folder: Path) -> Tls:
-    """Make an authority and one certificate of it for 127.0.0.1, which both sides show."""
-    folder.mkdir()
-    now = datetime.now(UTC)
-    authority_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "authority")])
-    own_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "gateway")])
-
-    def certificate(subject: x509.Name, public: ec.EllipticCurvePublicKey, *, is_authority: bool) -> bytes:
-        built = (
-            x509.CertificateBuilder()
-            .subject_name(subject)
-            .issuer_name(name)
-            .public_key(public)
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(days=1))
-            .not_valid_after(now + timedelta(days=1))
-            .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
-            .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-            .sign(authority_key, hashes.SHA256())
-        )
-        return built.public_bytes(serialization.Encoding.PEM)
-
-    tls = Tls(ca=folder / "ca.pem", certificate=folder / "edge.pem", key=folder / "edge.key")
-    assert tls.certificate is not None
-    assert tls.key is not None
-    tls.ca.write_bytes(certificate(name, authority_key.public_key(), is_authority=True))
-    tls.certificate.write_bytes(certificate(own_name, key.public_key(), is_authority=False))
-    tls.key.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    return tls
-
-
-def _plan(**changes: object) -> ListenerPlan:
+def a_plan(**changes: object) -> ListenerPlan:
     facts: dict[str, object] = {
         "id": "terminals",
         "host": "127.0.0.1",
@@ -275,7 +235,7 @@ def test_many_terminals_dial_in_to_one_port_and_each_is_read_as_the_one_that_it_
         assert await _read_and_switch(first) == (ENERGY, (1,))
         assert await _energy(second) == (0, 2)
 
-    assert asyncio.run(_with_terminals(scene, plan=_plan())) == []
+    assert asyncio.run(_with_terminals(scene, plan=a_plan())) == []
 
 
 def test_heartbeats_between_and_amid_answers_are_passed_over() -> None:
@@ -292,7 +252,7 @@ def test_heartbeats_between_and_amid_answers_are_passed_over() -> None:
             terminals[0].beat()
             assert await read == ENERGY
 
-    assert asyncio.run(_with_terminals(scene, plan=_plan())) == []
+    assert asyncio.run(_with_terminals(scene, plan=a_plan())) == []
 
 
 def test_a_terminal_that_comes_again_takes_the_place_of_its_dead_connection() -> None:
@@ -305,7 +265,7 @@ def test_a_terminal_that_comes_again_takes_the_place_of_its_dead_connection() ->
         await asyncio.sleep(0.1)
         assert await _energy(bus) == ENERGY
 
-    assert asyncio.run(_with_terminals(scene, plan=_plan())) == []
+    assert asyncio.run(_with_terminals(scene, plan=a_plan())) == []
 
 
 def test_a_terminal_that_falls_silent_is_hung_up_on() -> None:
@@ -314,7 +274,7 @@ def test_a_terminal_that_falls_silent_is_hung_up_on() -> None:
         await until(lambda: listener.terminals_here == _TERMINALS[:1])
         await until(lambda: listener.terminals_here == ())
 
-    assert asyncio.run(_with_terminals(scene, plan=_plan(heartbeat_timeout_s=0.3))) == []
+    assert asyncio.run(_with_terminals(scene, plan=a_plan(heartbeat_timeout_s=0.3))) == []
 
 
 @pytest.mark.parametrize(
@@ -334,7 +294,7 @@ def test_whoever_is_no_terminal_of_ours_is_hung_up_on_and_counted(sent: bytes, r
                 assert await reader.read() == b""
         writer.close()
 
-    assert asyncio.run(_with_terminals(scene, plan=_plan(registration_timeout_s=0.3))) == [reason]
+    assert asyncio.run(_with_terminals(scene, plan=a_plan(registration_timeout_s=0.3))) == [reason]
 
 
 def test_no_more_callers_than_the_site_allows_are_let_in() -> None:
@@ -344,7 +304,7 @@ def test_no_more_callers_than_the_site_allows_are_let_in() -> None:
         for writer in writers:
             writer.close()
 
-    assert asyncio.run(_with_terminals(scene, plan=_plan(terminals_max=3))) == ["too-many"] * 2
+    assert asyncio.run(_with_terminals(scene, plan=a_plan(terminals_max=3))) == ["too-many"] * 2
 
 
 def test_a_terminal_is_answered_where_it_wants_to_be() -> None:
@@ -354,11 +314,11 @@ def test_a_terminal_is_answered_where_it_wants_to_be() -> None:
         assert await reader.readexactly(2) == b"OK"
         writer.close()
 
-    assert asyncio.run(_with_terminals(scene, plan=_plan(registration_reply=b"OK"))) == []
+    assert asyncio.run(_with_terminals(scene, plan=a_plan(registration_reply=b"OK"))) == []
 
 
 def test_terminals_may_dial_in_over_tls_and_must_then_show_a_certificate(tmp_path: Path) -> None:
-    tls = _certificates(tmp_path / "ours")
+    tls = certificates(tmp_path / "ours")
 
     async def scene(listener: DialIn, terminals: list[Terminal]) -> None:
         await terminals[0].dial()
@@ -369,7 +329,7 @@ def test_terminals_may_dial_in_over_tls_and_must_then_show_a_certificate(tmp_pat
             await _say(listener.port, _TERMINALS[1].encode(), nobody)
         assert listener.terminals_here == _TERMINALS[:1]
 
-    asyncio.run(_with_terminals(scene, plan=_plan(tls=tls), context=tls.context()))
+    asyncio.run(_with_terminals(scene, plan=a_plan(tls=tls), context=tls.context()))
 
 
 async def _say(port: int, data: bytes, context: ssl.SSLContext) -> None:
@@ -381,6 +341,6 @@ async def _say(port: int, data: bytes, context: ssl.SSLContext) -> None:
 def test_a_port_that_is_taken_is_named() -> None:
     async def scene(listener: DialIn, _: list[Terminal]) -> None:
         with pytest.raises(CollectorError, match=r"listener terminals: cannot listen on 127\.0\.0\.1:"):
-            await DialIn(plan=_plan(port=listener.port), terminals=frozenset()).start()
+            await DialIn(plan=a_plan(port=listener.port), terminals=frozenset()).start()
 
-    asyncio.run(_with_terminals(scene, plan=_plan()))
+    asyncio.run(_with_terminals(scene, plan=a_plan()))
