@@ -27,6 +27,7 @@ class PricingDraft:
     ticks: dict[str, TickProgress] = field(default_factory=dict)
     dead_letters: list[DeadLetter] = field(default_factory=list)
     strays: list[StrayReading] = field(default_factory=list)
+    meter_credit: list[wire.RegisterReading] = field(default_factory=list)
     history: dict[UUID, BilledHistory] = field(default_factory=dict)
     taken: list[int] = field(default_factory=list)
     readings: int = 0

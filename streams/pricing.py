@@ -26,6 +26,7 @@ from ledger.store.catching_up import catch_up
 from ledger.store.gate import Gate
 from ledger.store.log import newest_of
 from ledger.store.mapper import state_after
+from ledger.store.meter_credit import keep_meter_credit
 from ledger.store.meter_history import read_history
 from ledger.store.ticked import TickProgress, move_ticks
 from streams import ticks
@@ -92,6 +93,7 @@ class PricingDrafter:
         move_ticks(gate.cursor, draft.ticks)
         applied.keep_dead_letters(gate.cursor, draft.dead_letters)
         applied.keep_strays(gate.cursor, draft.strays)
+        keep_meter_credit(gate.cursor, draft.meter_credit)
 
     def adopt(self, draft: PricingDraft) -> None:
         """Remember the states that the batch leaves behind."""
@@ -257,6 +259,8 @@ class PricingDrafter:
             self._settle(connection, draft, metering, supply, source)
         if reading.register is not None:
             take_register(draft.domain, metering, supply, reading.register, source)
+            if reading.register.meter_credit is not None:
+                draft.meter_credit.append(reading.register)
         elif reading.interval is not None:
             try:
                 take_interval(draft.domain, metering, supply, reading.interval, source, None)

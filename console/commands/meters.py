@@ -23,11 +23,10 @@ class ParityChoice(StrEnum):
 
 
 def register(app: typer.Typer) -> None:
-    """Add `collectors profiles`, `collectors check-profile`, `collectors probe` and `collectors heard`."""
+    """Add `collectors` with what it lists of profiles, meters and collectors."""
     group = typer.Typer(no_args_is_help=True, help="Meters' profiles, and what a meter shows.")
-    commands = (("profiles", profiles), ("check-profile", check_profile), ("probe", probe), ("heard", heard))
-    for name, command in commands:
-        group.command(name)(command)
+    for command in (profiles, check_profile, probe, heard, own_credit):
+        group.command(command.__name__.replace("_", "-"))(command)
     app.add_typer(group, name="collectors", rich_help_panel="Edge")
 
 
@@ -57,6 +56,19 @@ def heard() -> None:
     from console.supplies.waiting_shown import show_heard
 
     show_heard(os.environ)
+
+
+def own_credit(
+    meter: Annotated[str, typer.Option(help="This meter only, by its serial.")] = "",
+) -> None:
+    """Show what meters tell of credit that they keep themselves, once a day, and whether it has changed.
+
+    Raw, as their profiles know it, and never money: the accounts are the ledger's. A meter whose purchases or
+    recharge log changed was loaded past them; one whose own credit runs out may open its relay by itself.
+    """
+    from console.supplies.waiting_shown import show_own_credit
+
+    show_own_credit(os.environ, meter=meter or None)
 
 
 def check_profile(

@@ -58,6 +58,9 @@ def worklist(
 
     collector-silent: a concentrator's collector was not heard for five minutes; `collectors heard` tells more.
 
+    meter-recharged: within 31 days a meter's own purchases or recharge log changed: credit was loaded into the meter
+    itself, past every account; `collectors own-credit`.
+
     relay-unconfirmed: a relay does not do as it is told; somebody has to go there.
 
     held-batch: so many of a site would be cut at once that somebody looks first; `relays held-batch`.
