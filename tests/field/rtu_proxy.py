@@ -88,7 +88,11 @@ class RtuProxy(ModbusProxy):
 
     @staticmethod
     def written(request: bytes) -> tuple[int, int, bytes] | None:
-        """Return what a request writes: unit, address and words; None where it only reads."""
-        if request[1] in _READS:
+        """Return what a request writes: unit, address and words; None where it only reads, or no meter would obey.
+
+        A stranger on a busy machine may try a port that was somebody else's a moment ago, in Modbus TCP: the high
+        byte of its transaction would be unit 0, and its low byte no function that reads.
+        """
+        if request[1] in _READS or crc16(request[:-2]) != request[-2:]:
             return None
         return request[0], int.from_bytes(request[2:4], "big"), request[7:-2]
