@@ -10,7 +10,7 @@ import msgspec
 
 from ledger.domain.event import Fact
 from ledger.domain.meter import Source
-from ledger.values.energy import kwh_from_milliwh
+from ledger.values.energy import text_from_milliwh
 from ledger.values.errors import InvalidValue
 from ledger.values.money import text_from_micros
 from projections.replay import Asked, Step
@@ -128,7 +128,7 @@ def _single(name: str, value: Any) -> str:
     if name.endswith("_micros"):
         return text_from_micros(value)
     if name.endswith("_milliwh"):
-        return f"{kwh_from_milliwh(value).normalize():f}"
+        return text_from_milliwh(value)
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat()
     return str(value).replace("\n", " ")
