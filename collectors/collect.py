@@ -27,6 +27,8 @@ from ledger.values.signing import OrderVerifier
 log = structlog.get_logger(__name__)
 
 _SPOOL_WATCH_S = 5.0
+# How often between two watches it is looked whether the spool proved damaged: until then nothing is kept.
+_LOOKS = 10
 # What was heard in so long goes out as one sweep.
 _RADIO_SWEEP_S = 1.0
 
@@ -189,7 +191,9 @@ class Collector:
                 raise
             except SpoolError as error:
                 log.error("spool not kept within its bounds", error=str(error))
-            await asyncio.sleep(_SPOOL_WATCH_S)
+            for _ in range(_LOOKS):
+                if not self.spool.damaged.is_set():
+                    await asyncio.sleep(_SPOOL_WATCH_S / _LOOKS)
 
 
 def _bounds_of(site: Site) -> SpoolBounds:

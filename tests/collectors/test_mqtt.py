@@ -120,14 +120,28 @@ def _one_sweeper(tmp_path_factory: pytest.TempPathFactory) -> None:
     _SWEEPER.append(_sweeper(tmp_path_factory.mktemp("mqtt")))
 
 
-_json = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["deviceInfo", "data", "time", "devEui"]), inner),
+_KEYS = (
+    "deviceInfo",
+    "devEui",
+    "data",
+    "time",
+    "fPort",
+    "end_device_ids",
+    "dev_eui",
+    "uplink_message",
+    "frm_payload",
 )
+# Few leaves: whatever goes wrong goes wrong near the top, where the keys are asked for.
+_json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(_KEYS), inner, max_size=4),
+    max_leaves=12,
+)
+_uplink = st.fixed_dictionaries({}, optional=dict.fromkeys(_KEYS, _json)) | _json
 
 
 @settings(max_examples=EXAMPLES, deadline=None)
-@given(st.binary(max_size=300) | _json.map(lambda value: json.dumps(value).encode()))
+@given(st.binary(max_size=300) | _uplink.map(lambda value: json.dumps(value).encode()))
 def test_whatever_comes_over_mqtt_nothing_fails_and_no_reading_comes_of_it(message: bytes) -> None:
     _SWEEPER[0].take(message)
     assert asyncio.run(_SWEEPER[0].sweep()) == []

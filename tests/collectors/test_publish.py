@@ -91,6 +91,42 @@ def test_every_sweep_of_every_concentrator_is_published_once_when_nothing_goes_w
     asyncio.run(scene())
 
 
+class StuckBroker(FakeBroker):
+    """Takes nothing of C1: its partition's leader is away."""
+
+    async def send(self, topic: str, key: bytes, message: bytes) -> None:
+        if key == b"C1":
+            await asyncio.Event().wait()
+        await super().send(topic, key, message)
+
+
+def test_a_concentrator_whose_partition_is_stuck_holds_up_no_other(spool: Spool) -> None:
+    async def scene() -> None:
+        _keep(spool, 20)
+        _keep(spool, 20, "C2")
+        ledger = FakeLedger()
+        async with _publishing(_publisher(spool), StuckBroker(ledger)):
+            await until(lambda: len(_sequences(ledger, "C2")) == 20, within_s=5)
+        assert (_sequences(ledger), spool.sweeps_kept()) == ([], 20)
+
+    asyncio.run(scene())
+
+
+def test_a_long_backlog_of_one_concentrator_does_not_keep_another_waiting(spool: Spool) -> None:
+    async def scene() -> None:
+        _keep(spool, 300)
+        _keep(spool, 10, "C2")
+        ledger = FakeLedger()
+        async with _publishing(_publisher(spool), FakeBroker(ledger)):
+            await until(lambda: spool.sweeps_kept() == 0)
+        assert _sequences(ledger) == list(range(1, 301))
+        order = [sweep.concentrator for sweep in ledger.applied]
+        last_of_short = len(order) - 1 - order[::-1].index("C2")
+        assert order[:last_of_short].count("C1") < 150
+
+    asyncio.run(scene())
+
+
 @pytest.mark.parametrize("lose", [{1}, {3}, {10}, {2, 3, 4, 5}, {1, 2, 6, 7, 11}])
 def test_a_message_lost_on_the_way_is_published_again_with_all_that_follow(spool: Spool, lose: set[int]) -> None:
     async def scene() -> None:
