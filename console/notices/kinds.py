@@ -6,48 +6,63 @@ from datetime import datetime
 from ledger.domain.account import AccountCredited
 from ledger.domain.credit.facts import EmergencyCreditTaken
 from ledger.domain.event import Fact
-from ledger.domain.relay import GraceBegun, LockCleared, LowBalanceWarned, OrderConcluded
+from ledger.domain.relay import GraceBegun, LockCleared, LowBalanceWarned, OrderConcluded, OrderIssued
 from ledger.domain.tariff import TariffPublished
-from ledger.values.money import text_from_micros
 
 # What cannot wait for the morning, and is never too much.
-URGENT = frozenset({"cut-ahead", "cut-done", "reconnected", "ready"})
+URGENT = frozenset({"cut-ahead", "cut-done", "locked-off", "reconnected", "ready"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """Something to tell: `account` is empty where it has to be looked up (by supply point, or by tariff)."""
+    """Something to tell: amounts in micro-units of the account's currency, moments as instants, words as they are.
+
+    `account` is empty where it has to be looked up by tariff. `cause` is what a supply is off for, if not for credit.
+    """
 
     kind: str
     account: str = ""
     supply: str = ""
     tariff: str = ""
-    values: dict[str, str] = field(default_factory=dict)
+    cause: str = ""
+    amounts: dict[str, int] = field(default_factory=dict)
+    moments: dict[str, datetime] = field(default_factory=dict)
+    words: dict[str, str] = field(default_factory=dict)
 
 
-def notice_of(fact: Fact) -> Notice | None:  # noqa: PLR0911 - a case per fact
-    """Return what is to be told of a fact, if anything."""
+def notice_of(fact: Fact, order: OrderIssued | None = None) -> Notice | None:  # noqa: PLR0911 - a case per fact
+    """Return what is to be told of a fact, if anything; `order` is the one that an OrderConcluded is about."""
     match fact:
         case LowBalanceWarned():
-            values = {"balance": text_from_micros(fact.balance_micros), "level": str(fact.level)}
-            return Notice("low-balance", fact.account, fact.supply, values=values)
+            return Notice(
+                kind="low-balance",
+                account=fact.account,
+                supply=fact.supply,
+                amounts={"balance": fact.balance_micros},
+                words={"level": str(fact.level)},
+            )
         case EmergencyCreditTaken():
-            return Notice("emergency", fact.account, values={"limit": text_from_micros(fact.limit_micros)})
+            return Notice(kind="emergency", account=fact.account, amounts={"limit": fact.limit_micros})
         case GraceBegun():
-            return Notice("cut-ahead", fact.account, fact.supply, values={"until": _moment(fact.until)})
+            return Notice(kind="cut-ahead", account=fact.account, supply=fact.supply, moments={"until": fact.until})
         case LockCleared(cause="credit"):
-            return Notice("ready", fact.account, fact.supply)
-        case OrderConcluded(outcome="confirmed", readback="open"):
-            return Notice("cut-done", supply=fact.supply)
-        case OrderConcluded(outcome="confirmed", readback="closed"):
-            return Notice("reconnected", supply=fact.supply)
+            return Notice(kind="ready", account=fact.account, supply=fact.supply)
+        case OrderConcluded(outcome="confirmed") if order is not None and order.account:
+            return _of_relay(fact, order)
         case AccountCredited():
-            return Notice("receipt", fact.account, values={"amount": text_from_micros(fact.amount_micros)})
+            return Notice(kind="receipt", account=fact.account, amounts={"amount": fact.amount_micros})
         case TariffPublished() if fact.effective_from > fact.recorded_at:
-            values = {"from": _moment(fact.effective_from), "tariff": fact.tariff}
-            return Notice("tariff-change", tariff=fact.tariff, values=values)
+            return Notice(kind="tariff-change", tariff=fact.tariff, moments={"from": fact.effective_from})
     return None
 
 
-def _moment(instant: datetime) -> str:
-    return f"{instant:%Y-%m-%d %H:%M} UTC"
+def _of_relay(fact: OrderConcluded, order: OrderIssued) -> Notice | None:
+    """Tell that a supply is off or on; a top-up brings back only what is off for credit."""
+    if fact.readback == "closed":
+        return Notice(kind="reconnected", account=order.account, supply=fact.supply)
+    if fact.readback != "open":
+        return None
+    causes = [cause for cause in order.locks if cause != "credit"]
+    if causes:
+        return Notice(kind="locked-off", account=order.account, supply=fact.supply, cause=causes[0])
+    return Notice(kind="cut-done", account=order.account, supply=fact.supply)

@@ -78,7 +78,10 @@ def main(environ: Mapping[str, str]) -> int:
     """Tell people until SIGTERM or SIGINT; raises InvalidValue for wrong settings."""
     settings = NotifySettings.from_environment(environ)
     teller = Teller(
-        senders=Senders.from_environment(environ), quiet_until=settings.quiet.until, per_day=settings.per_day
+        senders=Senders.from_environment(environ),
+        quiet_until=settings.quiet.until,
+        zone=settings.quiet.zone,
+        per_day=settings.per_day,
     )
     work = Work(
         name="notify",

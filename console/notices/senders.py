@@ -8,9 +8,13 @@ import apprise
 
 from ledger.values.errors import InvalidValue
 
-SETTINGS = {"email": "WATTLEDGER_NOTIFY_EMAIL", "sms": "WATTLEDGER_NOTIFY_SMS"}
+SETTINGS = {
+    "email": "WATTLEDGER_NOTIFY_EMAIL",
+    "sms": "WATTLEDGER_NOTIFY_SMS",
+    "chat": "WATTLEDGER_NOTIFY_CHAT",
+}
 # Where each channel's address lies among an account's personal data.
-ADDRESSES = {"email": "email", "sms": "phone", "webhook": "webhook"}
+ADDRESSES = {"email": "email", "sms": "phone", "chat": "chat", "webhook": "webhook"}
 
 
 @dataclass(frozen=True, slots=True)

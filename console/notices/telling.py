@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import structlog
 from psycopg import Connection
@@ -16,10 +17,13 @@ from psycopg.rows import tuple_row
 from console.notices.kinds import URGENT, Notice, notice_of
 from console.notices.senders import ADDRESSES, Senders
 from console.notices.templates import worded
-from ledger.domain.relay import OrderIssued
+from ledger.domain.account import AccountOpened
+from ledger.domain.event import Fact
+from ledger.domain.relay import OrderConcluded, OrderIssued
 from ledger.store.log import Logged, head_of, read_control_log
 from ledger.store.mapper import fact_of
 from ledger.store.people import LOCALES
+from ledger.values.identity import account_stream
 from projections.process import database_now
 
 log = structlog.get_logger(__name__)
@@ -62,10 +66,14 @@ ORDER BY o.supply, o.occupied_from DESC
 
 @dataclass(slots=True, kw_only=True)
 class Teller:
-    """Takes in and tells; `quiet_until` returns until when a time of night lasts, None by day."""
+    """Takes in and tells; `quiet_until` returns until when a time of night lasts, None by day.
+
+    Moments are told in `zone`.
+    """
 
     senders: Senders
     quiet_until: Callable[[datetime], datetime | None]
+    zone: str = "UTC"
     per_day: int = 20
     count: Callable[[str], None] = lambda _: None
 
@@ -95,12 +103,12 @@ class Teller:
         return True
 
     def _keep(self, connection: Connection[Any], event: Logged) -> None:
-        notice = notice_of(event.fact)
+        notice = notice_of(event.fact, _order_of(connection, event.stream, event.fact))
         if notice is None:
             return
         now = database_now(connection)
         not_before = now if notice.kind in URGENT else self.quiet_until(now) or now
-        for account in _accounts(connection, event, notice):
+        for account in _accounts(connection, notice):
             channels = self.senders.channels_of(_details(connection, account))
             for channel in channels:
                 words = (event.position, account, notice.kind, channel, "waiting", not_before, "")
@@ -126,7 +134,8 @@ class Teller:
                 " WHERE position = %s AND account = %s AND kind = %s AND channel = %s",
                 (attempts, *key),
             )
-        detail = self._send(connection, *key)
+        position, account, _, channel = key
+        detail = self._send(connection, position, account, channel)
         self.count("failed" if detail else "sent")
         if not detail:
             _mark(connection, key, "sent", attempts, now, "")
@@ -143,19 +152,21 @@ class Teller:
         row = connection.execute(_SENT, (account, now - _DAY, list(URGENT))).fetchone()
         return row is not None and row[0] >= self.per_day
 
-    def _send(self, connection: Connection[Any], position: int, account: str, kind: str, channel: str) -> str:
+    def _send(self, connection: Connection[Any], position: int, account: str, channel: str) -> str:
         """Send; return why not, empty where it was taken. Nothing of the address is told."""
         details = _details(connection, account)
         to = details.get(ADDRESSES[channel], "")
-        found = connection.execute(
-            "SELECT topic, state FROM ledger.events WHERE notification_id = %s", (position,)
-        ).fetchone()
-        notice = None if found is None else notice_of(fact_of(found[0], bytes(found[1])))
+        notice = _notice_at(connection, position)
         if notice is None or not to or channel not in self.senders.urls:
             return "the address is erased, or the channel is set up no more"
-        language = details.get("locale", LOCALES[0])
-        values = notice.values | {"account": account, "supply": notice.supply, "position": str(position)}
-        title, text = worded(kind, language=language, values=values)
+        title, text = worded(
+            notice,
+            account=account,
+            position=position,
+            language=details.get("locale", LOCALES[0]),
+            currency=_currency_of(connection, account),
+            zone=self.zone,
+        )
         return "" if self.senders.send(channel, to=to, title=title, text=text) else "the channel did not take it"
 
 
@@ -171,15 +182,42 @@ def _details(connection: Connection[Any], account: str) -> dict[str, str]:
     return dict(rows)
 
 
-def _accounts(connection: Connection[Any], event: Logged, notice: Notice) -> list[str]:
-    if notice.account:
+def _accounts(connection: Connection[Any], notice: Notice) -> list[str]:
+    if not notice.tariff:
         return [notice.account]
-    if notice.tariff:
-        rows = connection.execute(_ON_TARIFF, (notice.tariff,)).fetchall()
-        return sorted({row[0] for row in rows})
-    row = connection.execute(
-        "SELECT topic, state FROM ledger.events WHERE originator_id = %s AND originator_version = %s",
-        (event.stream, getattr(event.fact, "sequence", 0)),
-    ).fetchone()
-    order = None if row is None else fact_of(row[0], bytes(row[1]))
-    return [order.account] if isinstance(order, OrderIssued) and order.account else []
+    rows = connection.execute(_ON_TARIFF, (notice.tariff,)).fetchall()
+    return sorted({row[0] for row in rows})
+
+
+def _notice_at(connection: Connection[Any], position: int) -> Notice | None:
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        found = cursor.execute(
+            "SELECT originator_id, topic, state FROM ledger.events WHERE notification_id = %s", (position,)
+        ).fetchone()
+    if found is None:
+        return None
+    stream, topic, state = found
+    fact = fact_of(topic, bytes(state))
+    return notice_of(fact, _order_of(connection, stream, fact))
+
+
+def _order_of(connection: Connection[Any], stream: UUID, fact: Fact) -> OrderIssued | None:
+    """Return the order that a conclusion is about: its sequence is its version."""
+    if not isinstance(fact, OrderConcluded):
+        return None
+    order = _fact_at(connection, stream, fact.sequence)
+    return order if isinstance(order, OrderIssued) else None
+
+
+def _currency_of(connection: Connection[Any], account: str) -> str:
+    opened = _fact_at(connection, account_stream(account), 1)
+    return opened.currency if isinstance(opened, AccountOpened) else ""
+
+
+def _fact_at(connection: Connection[Any], stream: UUID, version: int) -> Fact | None:
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        row = cursor.execute(
+            "SELECT topic, state FROM ledger.events WHERE originator_id = %s AND originator_version = %s",
+            (stream, version),
+        ).fetchone()
+    return None if row is None else fact_of(row[0], bytes(row[1]))

@@ -2,7 +2,7 @@
 
 from console.papers.paper import Column, Paper, Row, Table, kwh, moment, money
 from console.papers.proof_words import proof_notes
-from console.papers.words import Words, component_name, kind_name, words_of
+from console.papers.words import Words, channel_name, component_name, kind_name, words_of
 from projections.statements.gathering import KINDS
 from projections.statements.receipt import Receipt
 
@@ -16,7 +16,7 @@ def receipt_paper(receipt: Receipt, *, language: str, zone: str) -> Paper:
         (words["account"], receipt.account),
         (words["site"], receipt.site),
         (words["time"], f"{moment(receipt.at, zone=zone)} ({zone})"),
-        (words["channel"], receipt.channel),
+        (words["channel"], channel_name(receipt.channel, language=language)),
         (words["paid"], f"{money(receipt.amount_micros, currency=receipt.currency)} {receipt.currency}"),
         (words["event"], str(receipt.position)),
     ]

@@ -2,7 +2,7 @@
 
 from console.papers.paper import Column, Paper, Row, Table, exact, kwh, moment, money
 from console.papers.proof_words import proof_notes
-from console.papers.words import Words, component_name, kind_name, words_of
+from console.papers.words import Words, channel_name, component_name, kind_name, unit_name, words_of
 from projections.statements.statement import LineKey, LineSum, Standing, Statement, SupplyPart
 
 
@@ -24,7 +24,7 @@ def statement_paper(statement: Statement, *, language: str) -> Paper:
     if statement.taxes:
         tables.append(_taxes(statement, words, language))
     if statement.money:
-        tables.append(_money(statement, words))
+        tables.append(_money(statement, words, language))
     carried = words["carry-forward"].format(
         micros=f"{statement.carry_forward_micros:+,}",
         exact=exact(statement.closing.balance_micros),
@@ -64,9 +64,9 @@ def _balance(statement: Statement, words: Words) -> Table:
 def _registers(statement: Statement, part: SupplyPart, words: Words) -> Table:
     columns = [
         Column(words["meter"], "left", 22),
-        Column(words["multiplier"], "right", 12),
         Column(words["from"], "left", 17),
         Column(words["until"], "left", 17),
+        Column(words["multiplier"], "right", 12),
         Column(words["opening-register"], "right", 16),
         Column(words["closing-register"], "right", 16),
     ]
@@ -74,9 +74,9 @@ def _registers(statement: Statement, part: SupplyPart, words: Words) -> Table:
         Row(
             [
                 row.meter,
-                row.multiplier,
                 moment(row.started_at, zone=statement.zone),
                 moment(row.ended_at, zone=statement.zone),
+                row.multiplier,
                 kwh(row.opening_milliwh),
                 kwh(row.closing_milliwh),
             ]
@@ -94,7 +94,7 @@ def _lines(statement: Statement, part: SupplyPart, words: Words, language: str) 
         Column(words["price"], "right", 14),
         Column(words["amount"], "right", 18),
     ]
-    rows = [_line(statement, key, row, words, language) for key, row in part.lines.items()]
+    rows = [_line(statement, key, row, words, language) for key, row in part.ordered_lines]
     total = money(part.amount_micros, currency=statement.currency)
     rows.append(Row([words["usage-total"].format(kwh=kwh(part.usage_milliwh)), "", "", "", total], is_strong=True))
     return Table(words["supply"].format(supply=part.supply), columns, rows)
@@ -111,7 +111,8 @@ def _line(statement: Statement, key: LineKey, row: LineSum, words: Words, langua
     if key.block:
         name += " · " + words["block"].format(block=key.block)
     quantity = "" if key.is_correction else f"{row.quantity.normalize():,f}"
-    return Row([name, quantity, key.unit, key.price, money(row.amount_micros, currency=statement.currency)])
+    unit = unit_name(key.unit, language=language)
+    return Row([name, quantity, unit, key.price, money(row.amount_micros, currency=statement.currency)])
 
 
 def _taxes(statement: Statement, words: Words, language: str) -> Table:
@@ -127,7 +128,7 @@ def _taxes(statement: Statement, words: Words, language: str) -> Table:
     return Table(words["taxes"], columns, rows)
 
 
-def _money(statement: Statement, words: Words) -> Table:
+def _money(statement: Statement, words: Words, language: str) -> Table:
     columns = [
         Column(words["time"], "left", 18),
         Column(words["item"], "left", 28),
@@ -141,5 +142,5 @@ def _money(statement: Statement, words: Words) -> Table:
         balance, debt, _ = _standing(statement, row.change)
         name = kind_name(row.kind, words)
         when = moment(row.at, zone=statement.zone)
-        rows.append(Row([when, name, row.channel, str(row.position), balance, debt]))
+        rows.append(Row([when, name, channel_name(row.channel, language=language), str(row.position), balance, debt]))
     return Table(words["money"], columns, rows)

@@ -53,7 +53,7 @@ _EN: Words = {
     "event": "Event",
     "proof": "Proof",
     "sealed": "Event {position} is under seal {seal} of {time}, root {root}.",
-    "how-checked": "The JSON form of this page holds the proof; `wattledger audit check-proof` checks it offline.",
+    "how-checked": "The JSON form of this page holds the proof; “wattledger audit check-proof” checks it offline.",
     "unsealed": "Event {position} is not under a seal yet (that takes seconds); ask again for the proof.",
     "carry-forward": "Carry-forward: {micros} micro-units ({exact} {currency} exactly).",
     "page": "page {page} of {pages}",
@@ -137,7 +137,7 @@ _ZH: Words = {
     "event": "事件",
     "proof": "证明",
     "sealed": "第 {position} 号事件已由 {time} 的第 {seal} 号封印覆盖，根为 {root}。",
-    "how-checked": "本页的 JSON 形式含有证明，可用 `wattledger audit check-proof` 离线核验。",
+    "how-checked": "本页的 JSON 形式含有证明，可用 “wattledger audit check-proof” 离线核验。",
     "unsealed": "第 {position} 号事件尚未封印（需数秒），请稍后再取证明。",
     "carry-forward": "结转：{micros} 微单位（精确值 {exact} {currency}）。",
     "page": "第 {page} 页，共 {pages} 页",
@@ -174,17 +174,35 @@ _ZH: Words = {
     "correction": "用电更正",
 }
 WORDS: dict[str, Words] = {"en": _EN, "zh": _ZH}
-# What tariffs often call their components; any other is shown by its own name.
-_COMPONENTS_ZH = {
-    "energy": "电量电费",
-    "vat": "增值税",
-    "standing": "基本电费",
-    "capacity": "容量电费",
-    "fixed": "固定费用",
-    "levy": "附加费",
-    "rebate": "优惠",
-    "allowance": "补贴",
-    "minimum": "最低消费",
+# What tariffs and tills often call things; any other is shown by its own name.
+_COMPONENTS = {
+    "energy": {"en": "Energy", "zh": "电量电费"},
+    "vat": {"en": "VAT", "zh": "增值税"},
+    "gst": {"en": "GST", "zh": "商品及服务税"},
+    "standing": {"en": "Standing charge", "zh": "基本电费"},
+    "capacity": {"en": "Capacity charge", "zh": "容量电费"},
+    "demand": {"en": "Demand charge", "zh": "需量电费"},
+    "fixed": {"en": "Fixed charge", "zh": "固定费用"},
+    "levy": {"en": "Levy", "zh": "附加费"},
+    "fund": {"en": "Fund", "zh": "基金"},
+    "rebate": {"en": "Rebate", "zh": "优惠"},
+    "allowance": {"en": "Allowance", "zh": "补贴"},
+    "minimum": {"en": "Minimum charge", "zh": "最低消费"},
+}
+_CHANNELS = {
+    "kiosk": {"en": "Kiosk", "zh": "自助终端"},
+    "agent": {"en": "Agent", "zh": "代售点"},
+    "bank": {"en": "Bank", "zh": "银行"},
+    "online": {"en": "Online", "zh": "在线支付"},
+    "phone": {"en": "Phone", "zh": "手机"},
+    "stripe": {"en": "Stripe", "zh": "Stripe"},
+}
+_UNITS = {
+    "day": {"en": "day", "zh": "天"},
+    "kW·day": {"en": "kW·day", "zh": "kW·天"},
+    "entry": {"en": "entry", "zh": "次"},
+    "period": {"en": "period", "zh": "期"},
+    "allowance": {"en": "allowance", "zh": "补贴"},
 }
 
 
@@ -197,7 +215,17 @@ def words_of(language: str) -> Words:
 
 def component_name(component: str, *, language: str) -> str:
     """Return what a component is called in a language."""
-    return _COMPONENTS_ZH.get(component, component) if language == "zh" else component
+    return _COMPONENTS.get(component, {}).get(language, component)
+
+
+def channel_name(channel: str, *, language: str) -> str:
+    """Return what a channel is called in a language."""
+    return _CHANNELS.get(channel, {}).get(language, channel)
+
+
+def unit_name(unit: str, *, language: str) -> str:
+    """Return what a line is counted in."""
+    return _UNITS.get(unit, {}).get(language, unit)
 
 
 def kind_name(kind: str, words: Words) -> str:

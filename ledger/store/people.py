@@ -8,9 +8,9 @@ from psycopg.rows import tuple_row
 
 from ledger.values.errors import InvalidValue
 
-KINDS = ("name", "phone", "email", "address", "ip", "note", "locale", "channels", "webhook")
+KINDS = ("name", "phone", "email", "address", "ip", "note", "locale", "channels", "webhook", "chat")
 LOCALES = ("en", "zh")
-CHANNELS = ("email", "sms", "webhook")
+CHANNELS = ("email", "sms", "chat", "webhook")
 _LONGEST = 1_000
 
 

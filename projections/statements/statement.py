@@ -78,6 +78,13 @@ class LineKey:
     is_correction: bool
 
 
+def _place(key: LineKey) -> tuple[bool, bool, bool, str, str, str, int, str]:
+    share = key.is_tax or key.unit == "%"
+    # Versions before prices: a price is a text, and the month's earlier one comes first.
+    words = (key.component, key.time_of_use, key.block, key.version, key.price)
+    return (key.is_correction, key.is_allowance, share, *words)
+
+
 @dataclass(slots=True)
 class LineSum:
     """What the lines of a key come to."""
@@ -94,6 +101,11 @@ class SupplyPart:
     usage_milliwh: int = 0
     registers: list[RegisterSpan] = field(default_factory=list)
     lines: dict[LineKey, LineSum] = field(default_factory=dict)
+
+    @property
+    def ordered_lines(self) -> list[tuple[LineKey, LineSum]]:
+        """Its lines as every month shows them: charges, what is a share of them, then corrections."""
+        return sorted(self.lines.items(), key=lambda line: _place(line[0]))
 
     @property
     def amount_micros(self) -> int:

@@ -128,7 +128,7 @@ def _supply_json(part: SupplyPart) -> dict[str, Any]:
             }
             for row in part.registers
         ],
-        "lines": [_line_json(key, row) for key, row in part.lines.items()],
+        "lines": [_line_json(key, row) for key, row in part.ordered_lines],
     }
 
 

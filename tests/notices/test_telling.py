@@ -2,86 +2,21 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from email import message_from_bytes, policy
 from typing import Any
 
-import psycopg
 import pytest
-from aiosmtpd.controller import Controller
 
 from console.notices.running import QuietHours
 from console.notices.senders import Senders
-from console.notices.telling import Teller
-from console.notices.templates import TEMPLATES
-from ledger.store.people import erase_person, keep_details
+from ledger.store.people import erase_person
 from ledger.values.errors import InvalidValue
+from tests.notices.conftest import Mailbox, run, teller, told
 from tests.projections.builders import START, Story, topped_up
 from tests.services.postgres import Database
-
-
-class Mailbox:
-    """Takes mail and keeps it; `pause_s` before it says so."""
-
-    def __init__(self) -> None:
-        self.mails: list[tuple[list[str], str, str]] = []
-        self.pause_s = 0.0
-
-    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
-        import asyncio
-
-        mail = message_from_bytes(envelope.content, policy=policy.default)
-        body = mail.get_body(("plain", "html"))
-        assert body is not None
-        self.mails.append((envelope.rcpt_tos, str(mail["subject"]), body.get_content()))
-        await asyncio.sleep(self.pause_s)
-        return "250 taken"
-
-
-@pytest.fixture
-def mailbox() -> Iterator[tuple[Mailbox, str]]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    box = Mailbox()
-    controller = Controller(box, hostname="127.0.0.1", port=port)
-    controller.start()
-    yield box, f"mailto://127.0.0.1:{port}?from=us@example.com&to={{to}}&format=text"
-    controller.stop()
-
-
-@pytest.fixture
-def people(database: Database) -> Iterator[Any]:
-    with psycopg.connect(database.url("wattledger_people"), autocommit=True) as connection:
-        keep_details(connection, account="anna", details={"email": "anna@example.com", "locale": "zh"})
-        keep_details(connection, account="ben", details={"email": "ben@example.com"})
-        yield connection
-
-
-@pytest.fixture
-def notifier(database: Database) -> Iterator[Any]:
-    with psycopg.connect(database.url("wattledger_notifier"), autocommit=True) as connection:
-        yield connection
-
-
-def teller(url: str, **words: Any) -> Teller:
-    return Teller(
-        senders=Senders.from_environment({"WATTLEDGER_NOTIFY_EMAIL": url}), quiet_until=lambda _: None, **words
-    )
-
-
-def run(one: Teller, connection: Any) -> None:
-    while one.turn(connection):
-        pass
-
-
-def told(connection: Any) -> list[tuple[str, str, str]]:
-    return list(connection.execute("SELECT account, kind, outcome FROM notices.told ORDER BY position").fetchall())
 
 
 def test_each_is_told_once_in_their_language(
@@ -169,13 +104,6 @@ def test_quiet_hours_end_in_the_morning_of_their_zone() -> None:
     assert night.until(datetime(2026, 7, 1, 15, tzinfo=UTC)) == datetime(2026, 7, 1, 23, tzinfo=UTC)
     assert night.until(datetime(2026, 7, 1, 22, 30, tzinfo=UTC)) == datetime(2026, 7, 1, 23, tzinfo=UTC)
     assert night.until(START) is None
-
-
-def test_every_language_has_every_template_with_the_same_figures() -> None:
-    def figures(texts: dict[str, tuple[str, str]]) -> set[str]:
-        return set(texts)
-
-    assert figures(TEMPLATES["en"]) == figures(TEMPLATES["zh"])
 
 
 def test_a_channel_without_a_place_for_the_address_is_refused_without_its_secret() -> None:

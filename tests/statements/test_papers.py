@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -20,13 +21,13 @@ from console.papers.paper import Paper, Row, Table, money
 from console.papers.pdf import GlyphMissing, pdf_of
 from console.papers.receipt_paper import receipt_paper
 from console.papers.statement_paper import statement_paper
-from console.papers.words import LANGUAGES, WORDS, words_of
+from console.papers.words import LANGUAGES, WORDS, channel_name, component_name, unit_name, words_of
 from console.papers.writing import written_statement
 from ledger.domain.credit.policy import Part
 from ledger.values.errors import InvalidValue, NotFound
 from projections.statements.gathering import KINDS
 from projections.statements.receipt import read_receipt
-from tests.statements.conftest import ACCOUNT, Year
+from tests.statements.conftest import ACCOUNT, MONTHS, Year
 from tests.statements.test_year import statement_of
 
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
@@ -67,6 +68,23 @@ def test_the_figures_of_a_page_are_those_of_the_statement(finance: Connection[An
     for row in (statement.opening, *(movement.change for movement in statement.movements), statement.closing):
         assert f"{Decimal(statement.shown(row.balance_micros)).scaleb(-6):,.2f}" in text
     assert f"{statement.carry_forward_micros:+,}" in text
+
+
+def test_lines_stand_in_one_order_whatever_came_first(finance: Connection[Any]) -> None:
+    for month in MONTHS:
+        (part,) = statement_of(finance, month).supplies
+        keys = [key for key, _ in part.ordered_lines]
+        assert Counter(keys) == Counter(list(part.lines))
+        assert [key.component for key in keys if not key.is_correction] == ["energy", "standing", "vat"]
+        assert [key.is_correction for key in keys] == sorted(key.is_correction for key in keys)
+
+
+def test_what_is_called_something_is_called_so_in_every_language() -> None:
+    for name in ("energy", "standing", "vat"):
+        assert component_name(name, language="en") != name
+        assert component_name(name, language="zh") not in (name, component_name(name, language="en"))
+    assert (channel_name("bank", language="zh"), channel_name("shop-7", language="zh")) == ("银行", "shop-7")
+    assert [unit_name(unit, language="zh") for unit in ("day", "kWh", "%")] == ["天", "kWh", "%"]
 
 
 def test_a_character_that_the_font_lacks_is_named_not_left_out() -> None:

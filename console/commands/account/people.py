@@ -26,9 +26,12 @@ def set_contact(  # noqa: PLR0913, PLR0917 - an option each
     note: Annotated[str | None, typer.Option(help="What else there is to know.")] = None,
     locale: Annotated[str | None, typer.Option(help="The language of messages and papers: en or zh.")] = None,
     channels: Annotated[
-        str | None, typer.Option(help="How they want to be told: email,sms,webhook; all that are known if empty.")
+        str | None, typer.Option(help="How they want to be told: email,sms,chat,webhook; all known if empty.")
     ] = None,
-    webhook: Annotated[str | None, typer.Option(help="An apprise URL of theirs: a chat or a webhook.")] = None,
+    chat: Annotated[
+        str | None, typer.Option(help="Where they are reached in the chat of WATTLEDGER_NOTIFY_CHAT.")
+    ] = None,
+    webhook: Annotated[str | None, typer.Option(help="An apprise URL of theirs.")] = None,
 ) -> None:
     """Keep who is behind an account: beside the ledger, never in it. An empty value ('') erases that detail.
 
@@ -40,11 +43,12 @@ def set_contact(  # noqa: PLR0913, PLR0917 - an option each
     from ledger.usecases.accounts import account_of
 
     given = {"name": name, "phone": phone, "email": email, "address": address, "note": note}
-    given |= {"locale": locale, "channels": channels, "webhook": webhook}
+    given |= {"locale": locale, "channels": channels, "chat": chat, "webhook": webhook}
     details = {kind: detail for kind, detail in given.items() if detail is not None}
     if not details:
         raise ConsoleError(
-            "nothing to keep; give --name, --phone, --email, --address, --locale, --channels, --webhook or --note"
+            "nothing to keep; give --name, --phone, --email, --address, --locale, --channels, --chat, --webhook"
+            " or --note"
         )
     with opened_ledger(os.environ) as ledger:
         account_of(ledger, account)
