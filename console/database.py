@@ -22,6 +22,7 @@ ROLE_PASSWORDS = {
     "wattledger_auditor": "WATTLEDGER_AUDITOR_PASSWORD",
     "wattledger_api": "WATTLEDGER_API_PASSWORD",
     "wattledger_people": "WATTLEDGER_PEOPLE_PASSWORD",
+    "wattledger_payments": "WATTLEDGER_PAYMENTS_PASSWORD",
     "wattledger_notifier": "WATTLEDGER_NOTIFIER_PASSWORD",
 }
 

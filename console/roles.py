@@ -14,6 +14,8 @@ class Role:
     verifies_orders: bool = False
     signs_seals: bool = False
     tells_people: bool = False
+    hears_providers: bool = False
+    charges_methods: bool = False
     serves_health: bool = True
 
 
@@ -22,11 +24,12 @@ PROJECT = Role(name="project", database_role="wattledger_projector")
 CONTROL = Role(name="control", database_role="wattledger_control", signs_orders=True)
 SEAL = Role(name="seal", database_role="wattledger_sealer", signs_seals=True)
 CALENDAR = Role(name="calendar", database_role="wattledger_calendar", uses_kafka=True)
-SERVE = Role(name="serve", database_role="wattledger_api")
+SERVE = Role(name="serve", database_role="wattledger_api", hears_providers=True)
+PAYMENTS = Role(name="payments", database_role="wattledger_payments", charges_methods=True)
 NOTIFY = Role(name="notify", database_role="wattledger_notifier", tells_people=True)
 SIMULATE = Role(name="simulate", serves_health=False)
 COLLECT = Role(name="collect", uses_kafka=True, verifies_orders=True)
 
-SERVER_ROLES = (PRICE, PROJECT, CONTROL, CALENDAR, SEAL, SERVE, NOTIFY)
+SERVER_ROLES = (PRICE, PROJECT, CONTROL, CALENDAR, SEAL, SERVE, PAYMENTS, NOTIFY)
 EDGE_ROLES = (SIMULATE, COLLECT)
 ROLES = {role.name: role for role in (*SERVER_ROLES, *EDGE_ROLES)}

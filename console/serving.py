@@ -1,13 +1,13 @@
 """`wattledger serve`: the HTTP API, and the health and the metrics of the whole. Each request asks the database."""
 
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import uvicorn
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse, Response
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -15,6 +15,7 @@ from console.api.app import make_app
 from console.api.services import Services
 from console.errors import ServiceFailed
 from console.observation import Observation, observed
+from console.payments.receiving import Receiver
 from ledger.values.environment import Environment
 
 
@@ -91,6 +92,8 @@ def make_served_app(services: Services | None, *, database_url: str) -> FastAPI:
     app = make_app(services)
     registry = CollectorRegistry()
     registry.register(LedgerMetrics(database_url=database_url))
+    if services is not None:
+        services.receiver.count = _counted_in(registry)
 
     @app.get("/health", include_in_schema=False)
     def health() -> JSONResponse:
@@ -104,11 +107,19 @@ def make_served_app(services: Services | None, *, database_url: str) -> FastAPI:
     return app
 
 
+def _counted_in(registry: CollectorRegistry) -> Callable[[str, str], None]:
+    deliveries = Counter(
+        "wattledger_webhooks", "Webhooks by provider and outcome", ["provider", "outcome"], registry=registry
+    )
+    return lambda provider, outcome: deliveries.labels(provider=provider, outcome=outcome).inc()
+
+
 def main(environ: Mapping[str, str]) -> int:
     """Serve until SIGTERM or SIGINT. Raises InvalidValue for wrong settings, ServiceFailed for a port in use."""
     settings = ServeSettings.from_environment(environ)
+    receiver = Receiver.from_environment(environ)
     listening = _listening(settings.host, settings.port)
-    services = Services(url=settings.database_url)
+    services = Services(url=settings.database_url, receiver=receiver)
     try:
         app = make_served_app(services, database_url=settings.database_url)
         config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=10)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from console.database import passwords_in
+from console.payments.providers import is_of_a_provider
 from console.topics import EMBEDDED_PARTITIONS, TopicLayout
 from ledger.values.environment import Environment
 
@@ -36,6 +37,9 @@ class StackSettings:
     inherited: Mapping[str, str] = field(default_factory=dict, repr=False)
     # How people are reached, for `notify` alone: the addresses of its channels hold secrets.
     notify: Mapping[str, str] = field(default_factory=dict, repr=False)
+    # Payment providers' settings hold secrets, too: for `serve` what verifies, for `payments` what charges.
+    providers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    reference_key: str | None = field(default=None, repr=False)
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> "StackSettings":
@@ -59,6 +63,8 @@ class StackSettings:
             is_idempotent=environment.flag("WATTLEDGER_KAFKA_IDEMPOTENCE", default=bootstrap is not None),
             inherited=inheritable(environ),
             notify={name: value for name, value in environ.items() if name.startswith(_NOTIFY)},
+            providers={name: value for name, value in environ.items() if is_of_a_provider(name)},
+            reference_key=environ.get("WATTLEDGER_REFERENCE_KEY") or None,
         )
         environment.check()
         return settings
@@ -73,7 +79,9 @@ def inheritable(environ: Mapping[str, str]) -> dict[str, str]:
     return {
         name: value
         for name, value in environ.items()
-        if not (name.startswith("WATTLEDGER_") and name.endswith(own)) and not name.startswith(_NOTIFY)
+        if not (name.startswith("WATTLEDGER_") and name.endswith(own))
+        and not name.startswith(_NOTIFY)
+        and not is_of_a_provider(name)
     }
 
 

@@ -11,6 +11,7 @@ from console.embedded.broker import EmbeddedBroker
 from console.embedded.ports import free_port
 from console.embedded.postgres import EmbeddedPostgres
 from console.errors import ServiceFailed
+from console.payments.providers import settings_to_charge, settings_to_hear
 from console.roles import ROLES, SERVE, Role
 from console.settings import StackSettings
 from console.signing_key import kept_signing_key
@@ -48,6 +49,7 @@ class Stack:
         self._broker: EmbeddedBroker | None = None
         self._signing_key = ""
         self._sealing_key = ""
+        self._reference_key = ""
         # Outside the database's own folder; whoever must not be able to rewrite it names another place.
         self.witness = settings.witness or str(settings.directory / "witness" / "seals.jsonl")
         self._has_left_word = False
@@ -73,6 +75,9 @@ class Stack:
         self._signing_key = self.settings.signing_key or kept_signing_key(self.settings.directory / "signing-key")
         self.public_key_hex = OrderSigner(self._signing_key).public_key_hex
         self._sealing_key = self.settings.sealing_key or kept_signing_key(self.settings.directory / "sealing-key")
+        self._reference_key = self.settings.reference_key or kept_signing_key(
+            self.settings.directory / "reference-key"
+        )
         if self.settings.database_url is None:
             self._start_postgres()
         self.supervisor.check()
@@ -126,12 +131,22 @@ class Stack:
             if number > 1 and _INSTANCE in environment:
                 # Two members of one name would put each other out of the group.
                 environment[_INSTANCE] = process_name(environment[_INSTANCE], number)
+        return environment | self._secrets_of(role)
+
+    def _secrets_of(self, role: Role) -> dict[str, str]:
+        environment: dict[str, str] = {}
         if role.signs_orders:
             environment["WATTLEDGER_SIGNING_KEY"] = self._signing_key
         if role.signs_seals:
             environment["WATTLEDGER_SEALING_KEY"] = self._sealing_key
         if role.tells_people:
             environment |= self.settings.notify
+        if role.hears_providers:
+            environment |= settings_to_hear(self.settings.providers)
+        if role.charges_methods:
+            environment |= settings_to_charge(self.settings.providers)
+        if role.hears_providers or role.charges_methods:
+            environment["WATTLEDGER_REFERENCE_KEY"] = self._reference_key
         if role.verifies_orders:
             environment["WATTLEDGER_ORDER_PUBLIC_KEY"] = self.public_key_hex
         return environment

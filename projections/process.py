@@ -12,6 +12,7 @@ from typing import Any, LiteralString
 
 import psycopg
 import structlog
+from eventsourcing import persistence
 from psycopg import Connection, errors
 from psycopg.rows import TupleRow, scalar_row
 from psycopg.sql import SQL, Identifier
@@ -22,7 +23,13 @@ from projections.errors import DatabaseFailed
 log = structlog.get_logger(__name__)
 
 # The server's ending of an idle transaction is no OperationalError in psycopg, but the connection is as gone.
-_AWAY = (psycopg.OperationalError, psycopg.InterfaceError, errors.IdleInTransactionSessionTimeout)
+_AWAY = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    errors.IdleInTransactionSessionTimeout,
+    persistence.OperationalError,
+    persistence.InterfaceError,
+)
 
 _CONNECT_TIMEOUT_S = 10
 _STAND_BY_S = 0.5

@@ -19,6 +19,7 @@ from console.api.services import Services
 _bearer = HTTPBearer(auto_error=False, description="An API key: `wattledger api-keys create`.")
 # A revoked key is refused within this time.
 _REMEMBERED_S = 5.0
+_FORGERIES = RateLimitItemPerMinute(60)
 
 
 class Access:
@@ -64,6 +65,23 @@ class Access:
                 self._known.clear()
             self._known[text] = (now, key)
         return key
+
+
+class Forgeries:
+    """Counts forged deliveries by address, so that who sends them by the thousand learns nothing more."""
+
+    def __init__(self) -> None:
+        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+
+    def count(self, address: str) -> None:
+        """Count one; raises Problem where there were too many."""
+        if not self._limiter.hit(_FORGERIES, address):
+            raise Problem(
+                429,
+                f"more than {_FORGERIES.amount} deliveries that are not genuine came from this address in a minute;"
+                " check what signs them, and the clocks",
+                headers={"Retry-After": "60"},
+            )
 
 
 def services_of(request: Request) -> Services:

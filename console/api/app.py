@@ -3,7 +3,7 @@
 from fastapi import FastAPI
 
 from console.api import problems
-from console.api.access import Access
+from console.api.access import Access, Forgeries
 from console.api.routes import (
     accounts,
     agents,
@@ -15,6 +15,7 @@ from console.api.routes import (
     receipts,
     supplies,
     tariffs,
+    webhooks,
 )
 from console.api.services import Services
 
@@ -22,7 +23,7 @@ _ABOUT = """
 Prepaid electricity, billed as events. Amounts and energies are decimal texts, times are ISO 8601 with zone. Every
 POST that moves money takes an `Idempotency-Key`. Errors are problem details (RFC 9457) that name value and remedy.
 """
-_ROUTES = (accounts, credit, papers, receipts, agents, supplies, batches, tariffs, readings, finance)
+_ROUTES = (accounts, credit, papers, receipts, agents, supplies, batches, tariffs, readings, finance, webhooks)
 
 
 def make_app(services: Services | None) -> FastAPI:
@@ -30,6 +31,7 @@ def make_app(services: Services | None) -> FastAPI:
     app = FastAPI(title="Wattledger", version="1", description=_ABOUT, redoc_url=None)
     app.state.services = services
     app.state.access = None if services is None else Access(services)
+    app.state.forgeries = Forgeries()
     app.state.operations = [route for module in _ROUTES for route in module.router.routes]
     problems.install(app)
     for module in _ROUTES:

@@ -1,4 +1,4 @@
-"""What the API works with: the ledger for commands, a pool of connections for questions."""
+"""What the API works with: the ledger for commands, a pool of connections for questions, who tells of payments."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,6 +8,7 @@ from typing import Any
 from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
+from console.payments.receiving import Receiver
 from ledger.store.application import Ledger
 from projections.checkpoint import checkpoint
 
@@ -17,8 +18,9 @@ _CONNECTIONS = 8
 class Services:
     """Opened once per process; close it when done."""
 
-    def __init__(self, *, url: str) -> None:
+    def __init__(self, *, url: str, receiver: Receiver | None = None) -> None:
         self.ledger = Ledger(url=url, checkpoint=checkpoint)
+        self.receiver = receiver or Receiver()
         self._pool = ConnectionPool(
             url, min_size=1, max_size=_CONNECTIONS, open=True, kwargs={"autocommit": True}, timeout=10
         )

@@ -6,8 +6,8 @@ import typer
 
 
 def register(app: typer.Typer) -> None:
-    """Add `price`, `project`, `control`, `calendar`, `seal` and `serve`."""
-    for command in (price, project, control, calendar, seal, serve):
+    """Add `price`, `project`, `control`, `calendar`, `seal`, `serve` and `payments`."""
+    for command in (price, project, control, calendar, seal, serve, payments):
         app.command(rich_help_panel="Server roles")(command)
 
 
@@ -66,8 +66,19 @@ def calendar() -> None:
 
 
 def serve() -> None:
-    """Serve the ledger's health and metrics over HTTP."""
+    """Serve the HTTP API, payment providers' webhooks, and the ledger's health and metrics.
+
+    Providers are set up by WATTLEDGER_WEBHOOK_SECRETS_<NAME>, with WATTLEDGER_REFERENCE_KEY: docs/payments.md.
+    """
     from console.serving import main
+
+    _check_witness()
+    raise typer.Exit(main(os.environ))
+
+
+def payments() -> None:
+    """Book what payment providers told by webhook, once each, in whatever order it came."""
+    from console.payments.running import main
 
     _check_witness()
     raise typer.Exit(main(os.environ))

@@ -1,7 +1,5 @@
 """The API over HTTP: the real app, served by the real server, on a real ledger."""
 
-import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,12 +8,9 @@ from typing import Any
 import psycopg
 import pytest
 import requests
-import uvicorn
 
 from console.api.keys import create_key
 from console.api.services import Services
-from console.embedded.ports import LOOPBACK, free_port
-from console.serving import make_served_app
 from ledger.store.application import Ledger
 from ledger.usecases.accounts import open_account, top_up
 from ledger.usecases.equip import SupplyPoint, equip
@@ -25,6 +20,7 @@ from ledger.usecases.tariffs import publish_tariff
 from projections.runner import Runner
 from tests.ledger.builders import FLAT_TARIFF, MOVED_IN
 from tests.services.postgres import Database
+from tests.services.serving import served
 
 JSON = dict[str, Any]
 
@@ -74,22 +70,10 @@ def api(database: Database) -> Iterator[Api]:
     with Ledger(url=database.url("wattledger_writer")) as ledger:
         _set_up(ledger)
     url = database.url("wattledger_api")
-    services = Services(url=url)
-    port = free_port()
-    server = uvicorn.Server(
-        uvicorn.Config(make_served_app(services, database_url=url), host=LOOPBACK, port=port, log_level="error")
-    )
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    deadline = time.monotonic() + 20
-    while not server.started and time.monotonic() < deadline:
-        time.sleep(0.01)
-    served = Api(f"http://{LOOPBACK}:{port}", database)
-    served.catch_up()
-    yield served
-    server.should_exit = True
-    thread.join(timeout=20)
-    services.close()
+    with served(Services(url=url), url=url) as address:
+        served_api = Api(address, database)
+        served_api.catch_up()
+        yield served_api
 
 
 def _set_up(ledger: Ledger) -> None:

@@ -20,7 +20,7 @@ from tests.console.compose import REPOSITORY, command_of, environment_of, resolv
 from tests.services.broker import KafkaBroker, is_apache
 
 PREPARING = ("migrate", "topics")
-ROLES = ("price", "project", "control", "calendar", "seal", "serve", "notify", "simulate", "collect")
+ROLES = ("price", "project", "control", "calendar", "seal", "serve", "payments", "notify", "simulate", "collect")
 
 
 class Deployment:
@@ -34,6 +34,7 @@ class Deployment:
             "WATTLEDGER_SIGNING_KEY": key,
             "WATTLEDGER_ORDER_PUBLIC_KEY": OrderSigner(key).public_key_hex,
             "WATTLEDGER_SEALING_KEY": new_signing_key_hex(),
+            "WATTLEDGER_REFERENCE_KEY": secrets.token_hex(32),
             "KAFKA_CLUSTER_ID": broker.cluster_id,
         }
         self._supervisor = supervisor

@@ -70,10 +70,32 @@ def test_a_role_is_given_no_secret_but_its_own(stack: Stack) -> None:
     assert [name for name, own in environments.items() if "WATTLEDGER_SIGNING_KEY" in own] == ["control"]
     assert [name for name, own in environments.items() if "WATTLEDGER_SEALING_KEY" in own] == ["seal"]
     assert [name for name, own in environments.items() if "WATTLEDGER_ORDER_PUBLIC_KEY" in own] == ["collect"]
+    assert [name for name, own in environments.items() if "WATTLEDGER_REFERENCE_KEY" in own] == ["serve", "payments"]
     assert not {"simulate", "collect"} & {
         name for name, own in environments.items() if "WATTLEDGER_DATABASE_URL" in own
     }
     assert "wattledger_projector@" in environments["project"]["WATTLEDGER_DATABASE_URL"]
+
+
+def test_providers_secrets_are_for_who_hears_them_and_for_who_charges(tmp_path: Path) -> None:
+    from console.roles import ROLES
+
+    environ = {
+        "WATTLEDGER_DIRECTORY": str(tmp_path),
+        "WATTLEDGER_WEBHOOK_SECRETS_SHOP": "a-secret-of-the-shop",
+        "WATTLEDGER_WEBHOOK_SECRETS_CARDS": "a-secret-of-the-cards",
+        "WATTLEDGER_CHARGE_URL_CARDS": "https://cards.example/charges",
+        "WATTLEDGER_REFERENCE_KEY": "5a" * 32,
+    }
+    stack = Stack(settings=StackSettings.from_environment(environ))
+    given = {name: stack.environment_of(role, port=1) for name, role in ROLES.items()}
+    found = {
+        name: sorted(setting for setting in own if "WEBHOOK" in setting or "CHARGE" in setting)
+        for name, own in given.items()
+    }
+    assert found.pop("serve") == ["WATTLEDGER_WEBHOOK_SECRETS_CARDS", "WATTLEDGER_WEBHOOK_SECRETS_SHOP"]
+    assert found.pop("payments") == ["WATTLEDGER_CHARGE_URL_CARDS", "WATTLEDGER_WEBHOOK_SECRETS_CARDS"]
+    assert not any(found.values())
 
 
 def test_the_signing_key_is_kept_where_only_its_owner_reads_it(stack: Stack) -> None:
@@ -153,6 +175,8 @@ def test_secrets_never_show() -> None:
         "WATTLEDGER_SIGNING_KEY": key,
         "WATTLEDGER_DATABASE_URL": "postgresql://owner:hush@db/wattledger",
         "WATTLEDGER_WRITER_PASSWORD": "hush",
+        "WATTLEDGER_WEBHOOK_SECRETS_SHOP": "hush, hush, hush, hush",
+        "WATTLEDGER_REFERENCE_KEY": key,
     }
     settings = StackSettings.from_environment(environ)
     assert key not in repr(settings)

@@ -9,6 +9,7 @@ ROLES = (
     "wattledger_writer",
     "wattledger_control",
     "wattledger_calendar",
+    "wattledger_payments",
     "wattledger_projector",
     "wattledger_sealer",
     "wattledger_finance",

@@ -1,0 +1,80 @@
+"""Books what was told, row by row: commands with the payment's own keys first, then the row is marked.
+
+Who dies between the two books the same again, which has no effect, and marks the row.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from psycopg import Connection
+
+from console.payments import deliveries
+from console.payments.deliveries import Delivery
+from ledger.store.application import Ledger
+from ledger.store.standing import BalancesBehind
+from ledger.usecases.money.payments import NotYet, Told, book_told
+from ledger.values.errors import LedgerError
+
+log = structlog.get_logger(__name__)
+
+_FIRST_PAUSE = timedelta(seconds=2)
+_LONGEST_PAUSE = timedelta(hours=1)
+# Balances catch up by themselves, without anything being told.
+_LONGEST_PAUSE_BEHIND = timedelta(seconds=30)
+# Providers deliver again for about as long; what is not told by then, nobody tells.
+_TOLD_WITHIN = timedelta(days=4)
+
+
+def book_next(connection: Connection[Any], ledger: Ledger, *, now: datetime) -> str:
+    """Book what is due next; return its new state, nothing where there is none."""
+    delivery = deliveries.next_due(connection, now=now)
+    if delivery is None:
+        return ""
+    try:
+        position = book_told(ledger, _told(delivery, now)).position
+    except BalancesBehind as error:
+        return _put_off(connection, delivery, str(error), now=now, at_most=_LONGEST_PAUSE_BEHIND)
+    except NotYet as error:
+        if now - delivery.received_at > _TOLD_WITHIN:
+            return _held(connection, delivery, f"{error}, for {_TOLD_WITHIN.days} days; ask the provider", now=now)
+        return _put_off(connection, delivery, str(error), now=now, at_most=_LONGEST_PAUSE)
+    except LedgerError as error:
+        return _held(connection, delivery, str(error), now=now)
+    return _marked(connection, delivery, position=position, now=now)
+
+
+def _told(delivery: Delivery, now: datetime) -> Told:
+    return Told(
+        provider=delivery.provider,
+        news=delivery.news,
+        reference_hash=delivery.reference_hash,
+        amount_micros=delivery.amount_micros,
+        currency=delivery.currency,
+        account=delivery.account,
+        fee_micros=delivery.fee_micros,
+        now=now,
+    )
+
+
+def _put_off(
+    connection: Connection[Any], delivery: Delivery, why: str, *, now: datetime, at_most: timedelta
+) -> deliveries.State:
+    again_at = now + min(_FIRST_PAUSE * 2 ** min(delivery.attempts, 12), at_most)
+    deliveries.mark(connection, delivery, "waiting", now=again_at, detail=why)
+    return "waiting"
+
+
+def _held(connection: Connection[Any], delivery: Delivery, why: str, *, now: datetime) -> deliveries.State:
+    log.warning("a person has to look at a delivery", provider=delivery.provider, delivery=delivery.id, why=why)
+    deliveries.mark(connection, delivery, "held", now=now, detail=why)
+    return "held"
+
+
+def _marked(connection: Connection[Any], delivery: Delivery, *, position: int, now: datetime) -> deliveries.State:
+    state: deliveries.State = "booked" if position else "noted"
+    with connection.transaction():
+        deliveries.mark(connection, delivery, state, now=now, position=position)
+        if position:
+            deliveries.wake(connection, delivery)
+    return state
