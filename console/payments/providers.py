@@ -2,6 +2,8 @@
 
 WATTLEDGER_WEBHOOK_SECRETS_<NAME>   a provider of signed JSON; secrets with blanks between, the newest first
 WATTLEDGER_CHARGE_URL_<NAME>        where it is asked to charge bound methods, signed with the first secret
+WATTLEDGER_STRIPE_WEBHOOK_SECRETS   Stripe's `whsec_...` of this endpoint, with blanks between
+WATTLEDGER_STRIPE_API_KEY           Stripe's `sk_...` or `rk_...`, for charges
 
 A provider is known by its name in small letters, `_` written `-`: that is its channel in the ledger, and where it
 delivers: /v1/webhooks/<name>.
@@ -17,15 +19,23 @@ from console.payments.signed_json import SignedCharges, SignedWebhooks
 from ledger.values.errors import InvalidValue
 
 _SECRETS, _URL = "WATTLEDGER_WEBHOOK_SECRETS_", "WATTLEDGER_CHARGE_URL_"
+_STRIPE_SECRETS, _STRIPE_API = "WATTLEDGER_STRIPE_WEBHOOK_SECRETS", "WATTLEDGER_STRIPE_API_"
 _NAME = re.compile(r"[A-Z][A-Z0-9_]{0,19}")
+_STRIPE = "stripe"
 
 
 def webhooks_in(environ: Mapping[str, str]) -> dict[str, Webhooks]:
     """Return who may tell us of payments, by name; raises InvalidValue for what is wrong, without a secret in it."""
-    return {
+    found: dict[str, Webhooks] = {
         _code(name): SignedWebhooks(_secrets(secrets, _SECRETS + name))
         for name, secrets in _named(environ, _SECRETS).items()
     }
+    if secrets := environ.get(_STRIPE_SECRETS):
+        # The library takes a third of a second to load: only where it is used.
+        from console.payments.stripe_webhooks import StripeWebhooks
+
+        found[_STRIPE] = StripeWebhooks(_secrets(secrets, _STRIPE_SECRETS))
+    return found
 
 
 def charges_in(environ: Mapping[str, str]) -> dict[str, Charges]:
@@ -38,24 +48,28 @@ def charges_in(environ: Mapping[str, str]) -> dict[str, Charges]:
         if name not in known:
             raise InvalidValue(f"{_URL}{name} needs {_SECRETS}{name}, to sign what is asked")
         found[_code(name)] = SignedCharges(url, _secrets(known[name], _SECRETS + name))
+    if api_key := environ.get(_STRIPE_API + "KEY"):
+        from console.payments.stripe_charges import StripeCharges
+
+        found[_STRIPE] = StripeCharges(api_key, base=environ.get(_STRIPE_API + "BASE", ""))
     return found
 
 
 def is_of_a_provider(setting: str) -> bool:
     """Tell whether a setting is one of a provider's: no process is given those but the two below."""
-    return setting.startswith((_SECRETS, _URL))
+    return setting.startswith((_SECRETS, _URL, _STRIPE_SECRETS, _STRIPE_API))
 
 
 def settings_to_hear(environ: Mapping[str, str]) -> dict[str, str]:
     """Return what `serve` needs of providers' settings: what verifies, nothing that charges."""
-    return {name: value for name, value in environ.items() if name.startswith(_SECRETS)}
+    return {name: value for name, value in environ.items() if name.startswith((_SECRETS, _STRIPE_SECRETS))}
 
 
 def settings_to_charge(environ: Mapping[str, str]) -> dict[str, str]:
     """Return what `payments` needs of them: where to ask, and what signs there, nothing of who is only heard."""
     asked = {name.removeprefix(_URL) for name in environ if name.startswith(_URL)}
     wanted = {prefix + name for name in asked for prefix in (_SECRETS, _URL)}
-    return {name: value for name, value in environ.items() if name in wanted}
+    return {name: value for name, value in environ.items() if name in wanted or name.startswith(_STRIPE_API)}
 
 
 def _code(name: str) -> str:
@@ -65,8 +79,8 @@ def _code(name: str) -> str:
 def _named(environ: Mapping[str, str], prefix: str) -> dict[str, str]:
     found = {name.removeprefix(prefix): value for name, value in environ.items() if name.startswith(prefix) and value}
     for name in found:
-        if not _NAME.fullmatch(name):
-            raise InvalidValue(f"{prefix}{name}: a provider's name is 1 to 20 of A-Z, 0-9 and _")
+        if not _NAME.fullmatch(name) or _code(name) == _STRIPE:
+            raise InvalidValue(f"{prefix}{name}: a provider's name is 1 to 20 of A-Z, 0-9 and _, and not STRIPE")
     return found
 
 

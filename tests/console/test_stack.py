@@ -85,16 +85,26 @@ def test_providers_secrets_are_for_who_hears_them_and_for_who_charges(tmp_path: 
         "WATTLEDGER_WEBHOOK_SECRETS_SHOP": "a-secret-of-the-shop",
         "WATTLEDGER_WEBHOOK_SECRETS_CARDS": "a-secret-of-the-cards",
         "WATTLEDGER_CHARGE_URL_CARDS": "https://cards.example/charges",
+        "WATTLEDGER_STRIPE_WEBHOOK_SECRETS": "whsec_of_the_endpoint",
+        "WATTLEDGER_STRIPE_API_KEY": "sk_of_the_house",
         "WATTLEDGER_REFERENCE_KEY": "5a" * 32,
     }
     stack = Stack(settings=StackSettings.from_environment(environ))
     given = {name: stack.environment_of(role, port=1) for name, role in ROLES.items()}
     found = {
-        name: sorted(setting for setting in own if "WEBHOOK" in setting or "CHARGE" in setting)
+        name: sorted(setting for setting in own if any(word in setting for word in ("WEBHOOK", "CHARGE", "STRIPE")))
         for name, own in given.items()
     }
-    assert found.pop("serve") == ["WATTLEDGER_WEBHOOK_SECRETS_CARDS", "WATTLEDGER_WEBHOOK_SECRETS_SHOP"]
-    assert found.pop("payments") == ["WATTLEDGER_CHARGE_URL_CARDS", "WATTLEDGER_WEBHOOK_SECRETS_CARDS"]
+    assert found.pop("serve") == [
+        "WATTLEDGER_STRIPE_WEBHOOK_SECRETS",
+        "WATTLEDGER_WEBHOOK_SECRETS_CARDS",
+        "WATTLEDGER_WEBHOOK_SECRETS_SHOP",
+    ]
+    assert found.pop("payments") == [
+        "WATTLEDGER_CHARGE_URL_CARDS",
+        "WATTLEDGER_STRIPE_API_KEY",
+        "WATTLEDGER_WEBHOOK_SECRETS_CARDS",
+    ]
     assert not any(found.values())
 
 

@@ -28,7 +28,7 @@ from ledger.values.errors import InvalidValue, NotFound, Refused
 from ledger.values.identity import account_stream, payment_stream
 from ledger.values.money import text_from_micros
 
-News = Literal["succeeded", "failed", "refunded", "charged-back", "dispute-won"]
+News = Literal["succeeded", "failed", "refunded", "refund-failed", "charged-back", "dispute-won"]
 
 # Who stands as operator in the events that a provider's word leads to.
 OPERATOR = "payments"
@@ -79,6 +79,11 @@ def book_told(ledger: Ledger, told: Told) -> Booked:
             return _given_again(ledger, told)
         case "failed":
             return Booked(0, is_repeat=False)
+        case "refund-failed":
+            raise Refused(
+                f"a refund of {text_from_micros(told.amount_micros)} did not reach the payer, and the provider has it"
+                " again; pay it out another way, or top the account up with it"
+            )
 
 
 def _received(ledger: Ledger, told: Told) -> Booked:
