@@ -29,13 +29,15 @@ def demo(
 
     Everything is real but the households: meters answer over Modbus TCP, readings travel through Kafka into the
     ledger, relays are switched by signed orders and read back. At the end the meters are frozen and read once more,
-    and every watt-hour on them must be billed. Data goes under WATTLEDGER_DIRECTORY/demo (.wattledger/demo).
+    and every watt-hour on them must be billed. Consumers pay through the HTTP API, and online by a provider's signed
+    webhook; their receipts are left as files. Data goes under WATTLEDGER_DIRECTORY/demo (.wattledger/demo).
     """
     from dataclasses import replace
 
     from rich.console import Console
 
     from console.demo.run import Demo, emptied
+    from console.demo.till import provider_settings
     from console.errors import ConsoleError
     from console.settings import StackSettings
     from console.stack import Stack
@@ -51,7 +53,9 @@ def demo(
         stop_on_signals(stop_requested),
         emptied(settings.directory / "demo") as directory,
         Stack(
-            settings=replace(settings, directory=directory), stop_requested=stop_requested, announce=console.print
+            settings=replace(settings, directory=directory, providers=provider_settings()),
+            stop_requested=stop_requested,
+            announce=console.print,
         ) as stack,
     ):
         try:

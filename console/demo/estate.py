@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from console.credit import told_application
 from console.embedded.ports import free_port
 from console.errors import ServiceFailed
 from console.installing import meter_facts
@@ -42,6 +41,10 @@ POOR = {"room-103": 700_000, "room-105": 1_100_000, "room-204": 1_800_000}
 # Life support: it uses more than it has, and is never cut for it.
 PROTECTED = "room-106"
 PROTECTED_CREDIT_MICROS = 800_000
+# Its consumer pays from the sofa, long before anything is wanting.
+ONLINE_ROOM = "room-202"
+# What people try commands on.
+ROOM_TO_TRY = "room-201"
 ROOMS = [f"room-{floor}0{number}" for floor in (1, 2) for number in range(1, 7)]
 
 # Household load is a few hundred watts, and a register's step 10 Wh: faster than the clock there is something to see.
@@ -170,18 +173,6 @@ def _set_policy(ledger: Ledger, *, since: datetime, now: datetime) -> None:
     set_credit_policy(ledger, site=SITE, policy=policy, effective_from=since, operator="demo", now=now)
 
 
-def pay_in(ledger: Ledger, *, account: str, amount_micros: int, key: str) -> str:
-    """Top an account up at the demo's kiosk, once per key; the consumer says that appliances are off.
-
-    Returns what it went to, in the order in which it was applied.
-    """
-    now = datetime.now(UTC)
-    booked = top_up(
-        ledger, account=account, amount_micros=amount_micros, channel="kiosk", key=key, now=now, consent=True
-    )
-    return ", ".join(f"{part} {paid}" for part, paid in told_application(ledger, booked.position))
-
-
 def _set_up_room(ledger: Ledger, room: Room, *, opening_milliwh: int, since: datetime, now: datetime) -> None:
     wanted = SupplyPoint(
         supply=room.supply,
@@ -198,4 +189,12 @@ def _set_up_room(ledger: Ledger, room: Room, *, opening_milliwh: int, since: dat
     for _ in equip(ledger, wanted, now=now):
         pass
     amount_micros = {**POOR, PROTECTED: PROTECTED_CREDIT_MICROS}.get(room.supply, OPENING_CREDIT_MICROS)
-    pay_in(ledger, account=room.account, amount_micros=amount_micros, key=f"demo-opening/{room.account}")
+    top_up(
+        ledger,
+        account=room.account,
+        amount_micros=amount_micros,
+        channel="kiosk",
+        key=f"demo-opening/{room.account}",
+        now=now,
+        consent=True,
+    )

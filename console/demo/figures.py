@@ -33,6 +33,8 @@ class DemoFigures:
     readings_published: int
     debits: int
     top_ups: int
+    webhooks_booked: int
+    receipts: int
     disconnections_confirmed: int
     reconnections_confirmed: int
     protected_balance: str
@@ -50,6 +52,8 @@ class DemoFigures:
         checks = {
             "no disconnection was confirmed by a read-back": self.disconnections_confirmed >= 1,
             "no reconnection was confirmed by a read-back": self.reconnections_confirmed >= 1,
+            "no payment that a provider's webhook told of was booked": self.webhooks_booked >= 1,
+            "no receipt was left": self.receipts >= 1,
             f"the protected supply was ordered off {self.protected_cuts} times": self.protected_cuts == 0,
             f"the trial balance is {self.trial_balance}, not zero": Decimal(self.trial_balance) == 0,
             f"{self.lag_events} events are not projected": self.lag_events == 0,

@@ -9,7 +9,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,9 +19,11 @@ from rich.live import Live
 
 from console.demo import estate
 from console.demo.figures import DemoFigures, Latency, energy_on_registers_wh, exact_wh, quantiles
+from console.demo.leaving import leave_papers
 from console.demo.observer import Observer, Sight
 from console.demo.screen import Story, rendered
 from console.demo.script import Script
+from console.demo.till import PROVIDER, Till
 from console.errors import ServiceFailed
 from console.stack import Stack
 from ledger.store.application import Ledger
@@ -33,6 +35,8 @@ _LOOK_INTERVAL_S = 0.25
 # Beyond the asked-for time, the story may run on until a room that went dark is lit again.
 _EXTRA_S = 45.0
 _DRAIN_TIMEOUT_S = 60.0
+
+_BOOKED_WEBHOOKS = "SELECT count(*) FROM payments.deliveries WHERE provider = %s AND state = 'booked'"
 
 Show = Callable[[Sight, float], None]
 
@@ -55,17 +59,51 @@ class Demo:
         self._refuse_a_ledger_in_use()
         with _ledger(self.stack.database_url("wattledger_writer")) as ledger:
             self._start_roles(ledger)
-            with Observer(self.stack.database_url("wattledger_finance")) as observer:
-                self._play(observer, ledger, seconds=seconds)
-                self._freeze_and_drain()
-                return self._caught_up(observer)
+        till = self._till()
+        opened_at = self._head()
+        self._invite(till)
+        with Observer(self.stack.database_url("wattledger_finance")) as observer:
+            self._play(observer, till, seconds=seconds)
+            self._freeze_and_drain()
+            self._caught_up(observer)
+            receipts = self._leave_papers(till, after=opened_at)
+            return replace(self._caught_up(observer), receipts=receipts)
+
+    @property
+    def papers(self) -> Path:
+        """Where receipts and a statement are left."""
+        return self.directory / "papers"
 
     def _refuse_a_ledger_in_use(self) -> None:
         """The demo books accounts and top-ups: never beside real ones."""
-        with psycopg.connect(self.stack.database_url("wattledger_finance")) as connection:
-            head, _ = head_of(connection)
-        if head:
+        if head := self._head():
             raise ServiceFailed(f"the ledger has {head} events already; give the demo one of its own")
+
+    def _head(self) -> int:
+        with psycopg.connect(self.stack.database_url("wattledger_finance")) as connection:
+            return head_of(connection)[0]
+
+    def _till(self) -> Till:
+        return Till.opened(
+            port=self.stack.health_ports["serve"],
+            writer_url=self.stack.database_url("wattledger_writer"),
+            providers=self.stack.settings.providers,
+        )
+
+    def _invite(self, till: Till) -> None:
+        """Print what works from a second terminal, as it has to be typed: no line is wrapped."""
+        self.console.print(
+            f"the HTTP API is at {till.address}/docs; while this runs, in a second terminal:", soft_wrap=True
+        )
+        for line in till.lines_to_try():
+            self.console.print(f"  {line}", soft_wrap=True, markup=False, highlight=False)
+
+    def _leave_papers(self, till: Till, *, after: int) -> int:
+        online = next(room for room in estate.rooms() if room.supply == estate.ONLINE_ROOM)
+        with psycopg.connect(self.stack.database_url("wattledger_finance"), autocommit=True) as finance:
+            receipts = leave_papers(till, finance, self.papers, after=after, account=online.account)
+        self.console.print(f"{receipts} receipts and a statement, in both languages: {self.papers}", soft_wrap=True)
+        return receipts
 
     @property
     def _site(self) -> Path:
@@ -81,21 +119,17 @@ class Demo:
         arguments = ("--site", str(self._site), "--speed", str(estate.SPEED), "--state", str(self._state))
         self.stack.start_role("simulate", arguments=(*arguments, "--start", estate.EVENING))
         estate.set_up(ledger, openings=estate.opening_registers(self._state), since=since)
-        for role in ("price", "project", "control", "seal", "serve"):
+        for role in ("price", "project", "control", "seal", "serve", "payments"):
             self.stack.start_role(role)
         # Meters are read once there is someone to price what they show, so that no reading waits for Faust to join.
         self.stack.await_healthy()
         self.stack.start_role("collect", arguments=("--site", str(self._site)))
         self.stack.await_healthy()
 
-    def _play(self, observer: Observer, ledger: Ledger, *, seconds: float) -> None:
+    def _play(self, observer: Observer, till: Till, *, seconds: float) -> None:
         story = Story()
-
-        def pay_in(account: str, amount_micros: int, key: str) -> str:
-            return estate.pay_in(ledger, account=account, amount_micros=amount_micros, key=key)
-
         tell = (lambda _: None) if self.is_live else self.console.print
-        script = Script(rooms=estate.rooms(), story=story, pay_in=pay_in, tell=tell)
+        script = Script(rooms=estate.rooms(), story=story, paying=till, tell=tell)
         deadline = time.monotonic() + seconds
         with self._shown(story) as show:
             while time.monotonic() < deadline or (not script.is_complete and time.monotonic() < deadline + _EXTRA_S):
@@ -165,11 +199,14 @@ class Demo:
             lag_events = queries.lag_events(connection)
             protected = next(room for room in estate.rooms() if room.supply == estate.PROTECTED)
             its_balance = next(row for row in queries.balances(connection) if row.account == protected.account)
+            webhooks = connection.execute(_BOOKED_WEBHOOKS, (PROVIDER,)).fetchone()
             cuts = sum(order.action == "open" for order in orders_of(connection, supply=protected.supply))
         return DemoFigures(
             readings_published=round(_metric(self._collector_metrics(), "wattledger_readings_total")),
             debits=figures.debits,
             top_ups=figures.top_ups,
+            webhooks_booked=0 if webhooks is None else webhooks[0],
+            receipts=0,
             disconnections_confirmed=figures.disconnections_confirmed,
             reconnections_confirmed=figures.reconnections_confirmed,
             protected_balance=f"{its_balance.balance:.4f}",

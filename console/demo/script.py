@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
-from console.demo.estate import CURRENCY, EMERGENCY_MICROS, PROTECTED, Room, friendly_hours
+from console.demo.estate import CURRENCY, EMERGENCY_MICROS, ONLINE_ROOM, PROTECTED, Room, friendly_hours
 from console.demo.observer import Sight
 from console.demo.screen import Story
 from ledger.values.money import MICROS_PER_UNIT, decimal_from_micros
@@ -12,22 +13,37 @@ from projections.queries import Balance, RelayState
 # How long a room sits in the dark before its consumer walks to the kiosk, and what they pay in there.
 DARK_FOR = timedelta(seconds=3)
 TOP_UP_MICROS = 40 * MICROS_PER_UNIT
+# When somebody who has enough left pays online.
+ONLINE_AFTER = timedelta(seconds=4)
+ONLINE_MICROS = 25 * MICROS_PER_UNIT
 
-PayIn = Callable[[str, int, str], str]
+
+class Paying(Protocol):
+    """How consumers pay in: an account, an amount in micro-units, and a key under which it is paid once."""
+
+    def at_kiosk(self, account: str, amount_micros: int, key: str) -> str:
+        """Pay in with consent to be switched on; return what it went to."""
+        ...
+
+    def online(self, account: str, amount_micros: int, key: str) -> None:
+        """Pay with a provider, who tells of it."""
+        ...
 
 
 class Script:
-    """Follows the looks in order; `pay_in(account, amount_micros, key)` tops up and says what that went to."""
+    """Follows the looks in order, and pays in what its consumers pay."""
 
-    def __init__(self, *, rooms: list[Room], story: Story, pay_in: PayIn, tell: Callable[[str], None]) -> None:
+    def __init__(self, *, rooms: list[Room], story: Story, paying: Paying, tell: Callable[[str], None]) -> None:
         self._rooms = rooms
         self._story = story
-        self._pay_in = pay_in
+        self._paying = paying
         self._tell = tell
         self._balances: dict[str, Balance] = {}
         self._relays: dict[str, RelayState] = {}
         self._dark_since: dict[str, datetime] = {}
         self._is_protection_told = False
+        self._first_seen: datetime | None = None
+        self._is_paid_online = False
         # By supply point, what its top-up went to.
         self._paid: dict[str, str] = {}
 
@@ -50,6 +66,7 @@ class Script:
             for text in self._news(room, balance, relay):
                 self._tell(self._story.tell(text, now=now))
             self._top_up(room, relay, now=now)
+            self._pay_online(room, now=now)
         self._balances, self._relays = balances, relays
 
     def _news(self, room: Room, balance: Balance, relay: RelayState) -> Iterator[str]:
@@ -73,13 +90,19 @@ class Script:
         if relay.disconnections > before.disconnections:
             yield f"{room.supply}: off, confirmed by reading the relay back"
         if balance.top_ups > (self._balances.get(room.account) or balance).top_ups:
-            paid = f"{decimal_from_micros(TOP_UP_MICROS):.2f} {CURRENCY}"
-            yield (
-                f'{room.supply}: {paid} paid in at the kiosk ("appliances are off, switch on"), it went to'
-                f" {self._paid.get(room.supply, 'the balance')}; the balance is {money}"
-            )
+            yield f"{room.supply}: {self._paid_in(room)}; the balance is {money}"
         if relay.reconnections > before.reconnections:
             yield f"{room.supply}: on again, confirmed by reading the relay back"
+
+    def _paid_in(self, room: Room) -> str:
+        went_to = self._paid.get(room.supply)
+        if went_to is not None:
+            paid = f"{decimal_from_micros(TOP_UP_MICROS):.2f} {CURRENCY}"
+            return f'{paid} paid in at the kiosk ("appliances are off, switch on"), it went to {went_to}'
+        if room.supply == ONLINE_ROOM and self._is_paid_online:
+            paid = f"{decimal_from_micros(ONLINE_MICROS):.2f} {CURRENCY}"
+            return f"{paid} paid online, told by the provider's signed webhook"
+        return "topped up"
 
     def _protected(self, room: Room, balance: Balance) -> Iterator[str]:
         if balance.balance <= 0 and not self._is_protection_told:
@@ -91,7 +114,15 @@ class Script:
             return
         since = self._dark_since.setdefault(room.supply, now)
         if now - since >= DARK_FOR:
-            self._paid[room.supply] = self._pay_in(room.account, TOP_UP_MICROS, f"demo-top-up/{room.account}")
+            self._paid[room.supply] = self._paying.at_kiosk(room.account, TOP_UP_MICROS, f"top-up-{room.account}")
+
+    def _pay_online(self, room: Room, *, now: datetime) -> None:
+        if room.supply != ONLINE_ROOM or self._is_paid_online:
+            return
+        self._first_seen = self._first_seen or now
+        if now - self._first_seen >= ONLINE_AFTER:
+            self._is_paid_online = True
+            self._paying.online(room.account, ONLINE_MICROS, f"paid-by-{room.account}")
 
 
 def _friendly() -> str:

@@ -38,7 +38,8 @@ def next_steps(stack: Stack) -> Panel:
         "  wattledger top-up account-103 25.00       pay in, once per --key\n"
         "  wattledger relays                         what is on, what is off, and why\n"
         "  wattledger projections list               the read models and how far they are\n"
-        f"  curl http://127.0.0.1:{stack.health_ports['serve']}/metrics\n\n"
+        f"  curl http://127.0.0.1:{stack.health_ports['serve']}/metrics\n"
+        "The three lines for the HTTP API above the story work still.\n\n"
         "Ctrl-C here stops everything.",
         title="what to try next",
     )
@@ -52,7 +53,8 @@ def _trial_balance(stack: Stack) -> Table:
 
 def _figures(figures: DemoFigures) -> Text:
     return Text(
-        f"{figures.readings_published} readings, {figures.debits} debits, {figures.top_ups} top-ups, "
+        f"{figures.readings_published} readings, {figures.debits} debits, {figures.top_ups} top-ups"
+        f" ({figures.webhooks_booked} told by webhook), "
         f"{figures.disconnections_confirmed} disconnections and {figures.reconnections_confirmed} reconnections "
         f"confirmed\n{PROTECTED}, protected, has {figures.protected_balance} {CURRENCY} and was ordered off"
         f" {figures.protected_cuts} times\n"

@@ -1,8 +1,12 @@
 import json
 import os
+import shlex
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -18,15 +22,22 @@ def test_the_demo_bills_every_watt_hour_and_leaves_no_process_behind(tmp_path: P
     command = [sys.executable, "-m", "console", "demo", "--headless"]
     command += ["--seconds", str(SECONDS), "--json", str(figures_file)]
 
-    finished = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=200, check=False)
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as demo:
+        told, answers = _told_and_tried(demo)
+        code = demo.wait(timeout=200)
 
-    assert finished.returncode == 0, finished.stdout + finished.stderr
+    assert code == 0, told
+    _check_answers(*answers)
     figures = json.loads(figures_file.read_text())
     assert figures["disconnections_confirmed"] >= 1
     assert figures["reconnections_confirmed"] >= 1
     assert figures["protected_cuts"] == 0
     assert float(figures["protected_balance"]) < 0
-    for told in (
+    assert figures["webhooks_booked"] == 1
+    assert figures["receipts"] >= 3
+    for words in (
         "low balance",
         "emergency credit of 0.30 CNY keeps the lights on",
         "outside the hours when nobody is cut",
@@ -35,8 +46,16 @@ def test_the_demo_bills_every_watt_hour_and_leaves_no_process_behind(tmp_path: P
         "emergency credit 0.30, balance",
         "on again, confirmed by reading the relay back",
         "room-106: nothing left, but protected (life support)",
+        "room-202: 25.00 CNY paid online, told by the provider's signed webhook",
     ):
-        assert told in " ".join(finished.stdout.split()), told
+        assert words in " ".join(told.split()), words
+    papers = sorted(path.name for path in (tmp_path / "w" / "demo" / "papers").iterdir())
+    assert sum(name.startswith("receipt-") for name in papers) == 3 * figures["receipts"]
+    assert [name.partition(".")[2] for name in papers if name.startswith("statement-account-202-")] == [
+        "en.html",
+        "en.pdf",
+        "zh.pdf",
+    ]
     assert figures["trial_balance"] == "0.000000"
     assert figures["lag_events"] == 0
     assert figures["energy_on_registers_wh"] > 0
@@ -45,6 +64,40 @@ def test_the_demo_bills_every_watt_hour_and_leaves_no_process_behind(tmp_path: P
     assert figures["readings_published"] >= SECONDS
     assert set(figures["latency_s"]) == {"reading_to_balance", "top_up_to_relay"}
     assert _left_behind(tmp_path) == []
+
+
+def _told_and_tried(demo: "subprocess.Popen[str]") -> tuple[str, list[str]]:
+    """Read what the demo prints to its end, and run each of its three lines as it stands once it is printed."""
+    assert demo.stdout is not None
+    lines: list[str] = []
+    answers: dict[int, str] = {}
+    trying: list[threading.Thread] = []
+    for line in demo.stdout:
+        lines.append(line)
+        if line.startswith("  curl "):
+            number = len(trying)
+            trying.append(threading.Thread(target=lambda n=number, text=line: answers.update({n: _tried(text)})))
+            trying[-1].start()
+    for thread in trying:
+        thread.join()
+    return "".join(lines), [answers[number] for number in sorted(answers)]
+
+
+def _tried(line: str) -> str:
+    """Run a line until it is answered, for what it asks about has to be projected first."""
+    deadline = time.monotonic() + 20
+    while True:
+        answer = subprocess.run([*shlex.split(line), "-sS", "--fail"], capture_output=True, text=True, check=False)
+        if answer.returncode == 0 or time.monotonic() > deadline:
+            return answer.stdout or answer.stderr
+        time.sleep(0.2)
+
+
+def _check_answers(account: str, top_up: str, statement: str) -> None:
+    assert json.loads(account)["account"] == "account-201"
+    booked: dict[str, Any] = json.loads(top_up)
+    assert (booked["account"], booked["amount"], booked["is_repeat"]) == ("account-201", "25.00", False)
+    assert "<h1>电费账单</h1>" in statement
 
 
 def _left_behind(directory: Path) -> list[str]:
