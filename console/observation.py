@@ -20,6 +20,9 @@ class Observation:
     dead_letters: int = 0
     stray_readings: int = 0
     unconfirmed_orders: int = 0
+    # By provider, news and state: deliveries that wait, or are held for a person.
+    deliveries: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
+    deliveries_overdue_s: float = 0.0
     sealed_to: int = 0
     seals: int = 0
     witnessed_seals: int = 0
@@ -36,6 +39,14 @@ _COUNTS = """
            (SELECT count(*) FROM ledger.dead_letters),
            (SELECT count(*) FROM ledger.stray_readings),
            (SELECT count(*) FROM ledger.outbox_orders)
+"""
+_DELIVERIES = """
+    SELECT provider, news, state, count(*) FROM payments.deliveries
+    WHERE state = 'waiting' OR state = 'held' GROUP BY provider, news, state
+"""
+_OVERDUE = """
+    SELECT greatest(extract(epoch FROM now() - min(not_before)), 0)::float8
+    FROM payments.deliveries WHERE state = 'waiting'
 """
 
 
@@ -56,6 +67,8 @@ def _read(connection: psycopg.Connection[TupleRow]) -> Observation:
     (head,) = connection.execute(_HEAD).fetchone() or (0,)
     lag_events = {name: head - position for name, position in connection.execute(_LAG)}
     trial_balance, dead_letters, stray_readings, orders = connection.execute(_COUNTS).fetchone() or (0, 0, 0, 0)
+    deliveries = {(row[0], row[1], row[2]): row[3] for row in connection.execute(_DELIVERIES)}
+    (overdue_s,) = connection.execute(_OVERDUE).fetchone() or (None,)
     seals, sealed_to, witnessed_seals = connection.execute(_SEALS).fetchone() or (0, 0, 0)
     return Observation(
         is_reachable=True,
@@ -65,6 +78,8 @@ def _read(connection: psycopg.Connection[TupleRow]) -> Observation:
         dead_letters=dead_letters,
         stray_readings=stray_readings,
         unconfirmed_orders=orders,
+        deliveries=deliveries,
+        deliveries_overdue_s=overdue_s or 0.0,
         sealed_to=sealed_to,
         seals=seals,
         witnessed_seals=witnessed_seals,

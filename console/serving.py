@@ -72,6 +72,19 @@ def _metrics_of(seen: Observation) -> Iterable[Metric]:
         "wattledger_ledger_unwitnessed_seals", "Seals not at the witness.", seen.seals - seen.witnessed_seals
     )
     yield _gauge("wattledger_relay_orders_unconfirmed", "Relay orders without an outcome.", seen.unconfirmed_orders)
+    open_ = GaugeMetricFamily(
+        "wattledger_deliveries_open",
+        "Deliveries of payment providers that wait, or are held for a person.",
+        labels=["provider", "news", "state"],
+    )
+    for labels, count in seen.deliveries.items():
+        open_.add_metric(labels, count)
+    yield open_
+    yield _gauge(
+        "wattledger_deliveries_overdue_seconds",
+        "How long the delivery that is due longest has not been taken up.",
+        seen.deliveries_overdue_s,
+    )
 
 
 def _gauge(name: str, documentation: str, value: object) -> Metric:

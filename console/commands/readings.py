@@ -56,6 +56,8 @@ def worklist(
 
     reading-held: a reading is not believed; look at the meter, then `readings release` or `readings dismiss`.
 
+    held-delivery: a payment provider told what cannot be booked as it is; see `deliveries list`.
+
     collector-silent: a concentrator's collector was not heard for five minutes; `collectors heard` tells more.
 
     meter-recharged: within 31 days a meter's own purchases or recharge log changed: credit was loaded into the meter

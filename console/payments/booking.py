@@ -3,6 +3,7 @@
 Who dies between the two books the same again, which has no effect, and marks the row.
 """
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,7 +11,7 @@ import structlog
 from psycopg import Connection
 
 from console.payments import deliveries
-from console.payments.deliveries import Delivery
+from console.payments.deliveries import Delivery, State
 from ledger.store.application import Ledger
 from ledger.store.standing import BalancesBehind
 from ledger.usecases.money.payments import NotYet, Told, book_told
@@ -26,11 +27,21 @@ _LONGEST_PAUSE_BEHIND = timedelta(seconds=30)
 _TOLD_WITHIN = timedelta(days=4)
 
 
-def book_next(connection: Connection[Any], ledger: Ledger, *, now: datetime) -> str:
-    """Book what is due next; return its new state, nothing where there is none."""
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A delivery that was taken up, and what became of it."""
+
+    delivery: Delivery
+    state: State
+
+
+def book_next(connection: Connection[Any], ledger: Ledger, *, now: datetime) -> Done | None:
+    """Book what is due next; None where nothing is."""
     delivery = deliveries.next_due(connection, now=now)
-    if delivery is None:
-        return ""
+    return None if delivery is None else Done(delivery, _booked(connection, ledger, delivery, now=now))
+
+
+def _booked(connection: Connection[Any], ledger: Ledger, delivery: Delivery, *, now: datetime) -> State:
     try:
         position = book_told(ledger, _told(delivery, now)).position
     except BalancesBehind as error:
@@ -59,20 +70,20 @@ def _told(delivery: Delivery, now: datetime) -> Told:
 
 def _put_off(
     connection: Connection[Any], delivery: Delivery, why: str, *, now: datetime, at_most: timedelta
-) -> deliveries.State:
+) -> State:
     again_at = now + min(_FIRST_PAUSE * 2 ** min(delivery.attempts, 12), at_most)
     deliveries.mark(connection, delivery, "waiting", now=again_at, detail=why)
     return "waiting"
 
 
-def _held(connection: Connection[Any], delivery: Delivery, why: str, *, now: datetime) -> deliveries.State:
+def _held(connection: Connection[Any], delivery: Delivery, why: str, *, now: datetime) -> State:
     log.warning("a person has to look at a delivery", provider=delivery.provider, delivery=delivery.id, why=why)
     deliveries.mark(connection, delivery, "held", now=now, detail=why)
     return "held"
 
 
-def _marked(connection: Connection[Any], delivery: Delivery, *, position: int, now: datetime) -> deliveries.State:
-    state: deliveries.State = "booked" if position else "noted"
+def _marked(connection: Connection[Any], delivery: Delivery, *, position: int, now: datetime) -> State:
+    state: State = "booked" if position else "noted"
     with connection.transaction():
         deliveries.mark(connection, delivery, state, now=now, position=position)
         if position:

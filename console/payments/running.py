@@ -8,7 +8,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry, Counter, Gauge
 from psycopg import Connection
 
-from console.payments.booking import book_next
+from console.payments.booking import Done, book_next
 from console.payments.deliveries import CHANNEL
 from ledger.store.application import Ledger
 from ledger.values.environment import Environment
@@ -44,22 +44,22 @@ class PaymentsSettings:
 
 @dataclass(slots=True, kw_only=True)
 class Payments:
-    """What the process does in a turn. `count` is told of each thing done: of what kind, and what came of it."""
+    """What the process does in a turn. `count` is told of each delivery that was taken up."""
 
     ledger: Ledger
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    count: Callable[[str, str], None] = lambda _what, _outcome: None
+    count: Callable[[Done], None] = lambda _done: None
 
     def begin(self, connection: Connection[Any]) -> None:
         """Begin where the rows say that it stands."""
 
     def turn(self, connection: Connection[Any]) -> bool:
         """Do one thing that is due, money that came in first; tell whether there was any."""
-        state = book_next(connection, self.ledger, now=self.now())
-        if state:
-            self.count("delivery", state)
-            return True
-        return False
+        done = book_next(connection, self.ledger, now=self.now())
+        if done is None:
+            return False
+        self.count(done)
+        return True
 
 
 def main(environ: Mapping[str, str]) -> int:
@@ -67,11 +67,18 @@ def main(environ: Mapping[str, str]) -> int:
     settings = PaymentsSettings.from_environment(environ)
     registry = CollectorRegistry()
     active = Gauge("wattledger_payments_is_active", "1 while this one is the active one", registry=registry)
-    done = Counter(
-        "wattledger_payments", "What was done, by kind and outcome", ["what", "outcome"], registry=registry
+    taken_up = Counter(
+        "wattledger_deliveries",
+        "Deliveries taken up, by provider, news and outcome",
+        ["provider", "news", "outcome"],
+        registry=registry,
     )
     ledger = Ledger(url=settings.database_url, checkpoint=checkpoint)
-    payments = Payments(ledger=ledger, count=lambda what, outcome: done.labels(what=what, outcome=outcome).inc())
+
+    def count(done: Done) -> None:
+        taken_up.labels(provider=done.delivery.provider, news=done.delivery.news, outcome=done.state).inc()
+
+    payments = Payments(ledger=ledger, count=count)
     try:
         with (
             stop_on_signals() as stop,

@@ -88,7 +88,7 @@ class StripeWebhooks:
         """Return the news in an event, none where it is of no payment; see `port.Webhooks`."""
         self._check(body, headers.get(SIGNATURE, ""), now=now)
         try:
-            read = _READERS.get(msgspec.json.decode(body, type=_Kind).type)
+            read = READERS.get(msgspec.json.decode(body, type=_Kind).type)
             if read is None:
                 return []
             told = read(msgspec.json.decode(body, type=_Event))
@@ -157,7 +157,7 @@ def _closed(event: _Event) -> PaymentEvent | None:
     return _disputed(event) if dispute.status == "lost" else None
 
 
-_READERS: dict[str, Callable[[_Event], PaymentEvent | None]] = {
+READERS: dict[str, Callable[[_Event], PaymentEvent | None]] = {
     "payment_intent.succeeded": _paid,
     "payment_intent.payment_failed": _failed,
     "payment_intent.canceled": _failed,

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from console.connection import finance_connection
+from console.payments.desk import HELD_DELIVERY, Shown, shown
 from ledger.store.heartbeats import last_heard, silent
 from ledger.store.meter_credit import told_credit
 from projections.holds import open_holds
@@ -18,6 +19,7 @@ _SILENT = "collector-silent"
 _RECHARGED = "meter-recharged"
 _RECHARGED_FOR = timedelta(days=31)
 _SHOWN_CHARACTERS = 40
+_MOST_HELD = 1_000
 
 
 def show_holds(environ: Mapping[str, str]) -> None:
@@ -46,10 +48,17 @@ def show_worklist(environ: Mapping[str, str], *, kind: str | None) -> None:
             since = datetime.now(UTC) - _RECHARGED_FOR
             told = (row for row in told_credit(connection) if row.is_recharge and row.changed_at > since)
             rows += [Item(_RECHARGED, row.meter, row.changed_at, f"{row.name} changed") for row in told]
+        if kind in (None, HELD_DELIVERY):
+            held = shown(connection, states=["held"], limit=_MOST_HELD)
+            rows += [Item(HELD_DELIVERY, str(row.id), row.changed_at, _told(row)) for row in reversed(held)]
     table = Table("kind", "subject", "since", "detail", title=f"{len(rows)} items")
     for row in rows:
         table.add_row(row.kind, row.subject, _at(row.since), row.detail)
     Console().print(table)
+
+
+def _told(held: Shown) -> str:
+    return f"{held.provider} told {held.news}: {held.detail}"
 
 
 def show_heard(environ: Mapping[str, str]) -> None:

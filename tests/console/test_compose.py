@@ -111,6 +111,18 @@ def test_the_dashboard_shows_metrics_that_exist() -> None:
     assert shown
 
 
+def test_alerts_are_mounted_and_look_at_metrics_that_exist() -> None:
+    prometheus = yaml.safe_load((REPOSITORY / "deploy/prometheus/prometheus.yml").read_text())
+    mounts = dict(mount.split(":")[:2] for mount in services()["prometheus"]["volumes"])
+    assert {f"/etc/prometheus/{file}" for file in prometheus["rule_files"]} <= set(mounts.values())
+    groups = yaml.safe_load((REPOSITORY / "deploy/prometheus/alerts.yml").read_text())["groups"]
+    rules = [rule for group in groups for rule in group["rules"]]
+    for rule in rules:
+        assert set(re.findall(r"wattledger_\w+", rule["expr"])) <= _metrics_in_the_code(), rule["alert"]
+        assert rule["annotations"]["summary"].endswith(".")
+    assert rules
+
+
 def test_grafana_finds_its_source_and_its_dashboards() -> None:
     provisioning = REPOSITORY / "deploy/grafana/provisioning"
     source = yaml.safe_load((provisioning / "datasources/prometheus.yml").read_text())["datasources"][0]

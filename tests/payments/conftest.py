@@ -84,9 +84,10 @@ class Shop:
 
     def books_all(self, *, after: timedelta = timedelta(seconds=1)) -> list[str]:
         """Book whatever is due by some time from now; return what became of each."""
-        now, states = datetime.now(UTC) + after, []
-        while state := book_next(self.worker, self.ledger, now=now):
-            states.append(state)
+        now = datetime.now(UTC) + after
+        states: list[str] = []
+        while done := book_next(self.worker, self.ledger, now=now):
+            states.append(done.state)
         return states
 
     def tells(self, *all_news: JSON) -> list[str]:
