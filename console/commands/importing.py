@@ -1,4 +1,4 @@
-"""For who brings in data from files: interval files, billed like any collector's readings."""
+"""For who brings in data from files: intervals, billed like any collector's readings, estates, and payments."""
 
 import asyncio
 import os
@@ -9,9 +9,9 @@ import typer
 
 
 def register(app: typer.Typer) -> None:
-    """Add `import nem12`, `import csv` and `import estate`."""
-    group = typer.Typer(help="Bring in readings, and whole estates, from files.", no_args_is_help=True)
-    for name, command in (("nem12", nem12), ("csv", intervals), ("estate", estate)):
+    """Add `import nem12`, `import csv`, `import estate` and `import bank`."""
+    group = typer.Typer(help="Bring in readings, whole estates, and payments, from files.", no_args_is_help=True)
+    for name, command in (("nem12", nem12), ("csv", intervals), ("estate", estate), ("bank", bank)):
         group.command(name)(command)
     app.add_typer(group, name="import", rich_help_panel="Operators")
 
@@ -81,6 +81,31 @@ def estate(
 
     for line in import_estate(os.environ, file=file, dry_run=dry_run, sites=sites, replace=replace):
         typer.echo(line)
+
+
+def bank(
+    file: Annotated[Path, typer.Argument(help="The bank's file, as CSV.")],
+    mapping: Annotated[Path, typer.Option(help="How this bank writes its files: a TOML file.")],
+    operator: Annotated[str, typer.Option(envvar="WATTLEDGER_OPERATOR", help="Your operator id.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would be booked, book nothing.")] = False,
+) -> None:
+    """Book what was paid into our bank account: a top-up where the payer names an account, else a kept receipt.
+
+    Each line is booked once, however often it is imported and in however many files it is. What waits for somebody to
+    know whose it is: `wattledger receipts list`. A line that cannot be read is told and keeps no other back; the exit
+    code is 1 then. Needs WATTLEDGER_REFERENCE_KEY. docs/bank-files.md has the mapping file, with an example.
+    """
+    from rich.console import Console
+
+    from console.bank.importing import import_bank_file
+    from console.bank.showing import shown, summed_up
+    from ledger.usecases.codes import checked_code
+
+    checked_code(operator, what="operator")
+    how, told = import_bank_file(os.environ, file=file, mapping=mapping, operator=operator, is_dry_run=dry_run)
+    Console().print(shown(told, currency=how.currency))
+    typer.echo(summed_up(told, currency=how.currency, is_dry_run=dry_run))
+    raise typer.Exit(1 if any(one.outcome == "wrong" for one in told) else 0)
 
 
 def _pair(text: str) -> tuple[str, str]:

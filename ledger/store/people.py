@@ -1,5 +1,6 @@
 """Who people are: kept beside the ledger, never in an event, and erased on request without a trace in the ledger."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,11 +66,18 @@ def person_of(connection: Connection[Any], *, account: str) -> Person:
     return Person(account, dict(details), dict(references))
 
 
-def erase_person(connection: Connection[Any], *, account: str) -> int:
-    """Erase everything that is kept of the person behind an account; return how many rows that was."""
+def erase_person(connection: Connection[Any], *, account: str, reference_hashes: Collection[str] = ()) -> int:
+    """Erase everything that is kept of the person behind an account; return how many rows that was.
+
+    `reference_hashes` are those of the account's top-ups: money that nobody could place at first was kept with its
+    reference under no account.
+    """
     with connection.transaction():
         details = connection.execute("DELETE FROM people.details WHERE account = %s", (account,)).rowcount
-        references = connection.execute("DELETE FROM people.outside_references WHERE account = %s", (account,))
+        references = connection.execute(
+            "DELETE FROM people.outside_references WHERE account = %s OR reference_hash = ANY (%s)",
+            (account, list(reference_hashes)),
+        )
         return details + references.rowcount
 
 

@@ -10,7 +10,7 @@ from ledger.domain import account as account_stream_of
 from ledger.domain import chart
 from ledger.domain.account import Account, AccountCredited, AccountOpened
 from ledger.domain.booking import booked
-from ledger.domain.event import Event
+from ledger.domain.event import Event, Fact
 from ledger.store.application import Ledger
 from ledger.store.command import Command
 from ledger.store.standing import BalancesBehind, Standing
@@ -57,6 +57,7 @@ def top_up(  # noqa: PLR0913 - each is the caller's to say
     now: datetime,
     reference_hash: str = "",
     is_cleared: bool = False,
+    is_paid: bool = False,
     consent: bool = False,
     agent: str = "",
 ) -> Booked:
@@ -65,7 +66,7 @@ def top_up(  # noqa: PLR0913 - each is the caller's to say
     With `consent` the consumer says, with the top-up, that their appliances are off and may be switched on.
 
     `is_cleared` says that the channel's provider has the money still, and will pay it out. It is paid already then,
-    so the policy's least and most of a top-up do not refuse it.
+    and so is what `is_paid`: the policy's least and most of a top-up do not refuse it.
 
     An `agent` took the money in: the receipt gets the agent's next number, and the agent's commission and the cash
     that they hold are booked with it.
@@ -97,7 +98,7 @@ def top_up(  # noqa: PLR0913 - each is the caller's to say
         state = _known(found, account)
         _check_open(state)
         policy = terms_of(ledger, state, now=now).policy
-        if not is_cleared:
+        if not (is_cleared or is_paid):
             check_top_up(policy, amount_micros)
         fact = AccountCredited(
             account=account,
@@ -142,6 +143,16 @@ def _sold_by(
 def account_of(ledger: Ledger, account: str) -> Account:
     """Return an account as its own events leave it; raises NotFound."""
     return _known(ledger.folded(account_stream(account), account_stream_of.evolve, None)[0], account)
+
+
+def references_of(ledger: Ledger, account: str) -> frozenset[str]:
+    """Return the keyed hashes of the outside references of an account's top-ups."""
+    nothing: frozenset[str] = frozenset()
+
+    def with_its(found: frozenset[str], fact: Fact) -> frozenset[str]:
+        return found | {fact.reference_hash} if isinstance(fact, AccountCredited) and fact.reference_hash else found
+
+    return ledger.folded(account_stream(account), with_its, nothing)[0]
 
 
 def _check_amount(amount_micros: int) -> None:

@@ -80,11 +80,14 @@ def erase(
 
     Events, balances, seals and proofs stay as they are: they name the account's code and keyed hashes only.
     """
-    from console.connection import people_connection
+    from console.connection import opened_ledger, people_connection
     from ledger.store.people import erase_person
+    from ledger.usecases.accounts import references_of
 
     if not is_sure:
         typer.confirm(f"Erase all that is kept of the person behind {account}?", abort=True)
+    with opened_ledger(os.environ) as ledger:
+        references = references_of(ledger, account)
     with people_connection(os.environ) as connection:
-        count = erase_person(connection, account=account)
+        count = erase_person(connection, account=account, reference_hashes=references)
     typer.echo(f"{account}: {count} rows erased")
