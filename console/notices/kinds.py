@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from ledger.domain.account import AccountCredited
+from ledger.domain.autopay import ChargeFailed
 from ledger.domain.credit.facts import EmergencyCreditTaken
 from ledger.domain.event import Fact
 from ledger.domain.relay import GraceBegun, LockCleared, LowBalanceWarned, OrderConcluded, OrderIssued
@@ -51,9 +52,21 @@ def notice_of(fact: Fact, order: OrderIssued | None = None) -> Notice | None:  #
             return _of_relay(fact, order)
         case AccountCredited():
             return Notice(kind="receipt", account=fact.account, amounts={"amount": fact.amount_micros})
+        case ChargeFailed():
+            return _of_charge(fact)
         case TariffPublished() if fact.effective_from > fact.recorded_at:
             return Notice(kind="tariff-change", tariff=fact.tariff, moments={"from": fact.effective_from})
     return None
+
+
+def _of_charge(fact: ChargeFailed) -> Notice:
+    """Tell that an automatic top-up failed: it is tried again, or it is not, or a cap stands in its way."""
+    amounts = {"amount": fact.amount_micros}
+    if fact.again_at is not None:
+        moments = {"again": fact.again_at}
+        return Notice(kind="top-up-failed", account=fact.account, amounts=amounts, moments=moments)
+    kind = "top-up-capped" if fact.attempt == 0 else "top-up-given-up"
+    return Notice(kind=kind, account=fact.account, amounts=amounts)
 
 
 def _of_relay(fact: OrderConcluded, order: OrderIssued) -> Notice | None:

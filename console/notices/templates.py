@@ -13,7 +13,19 @@ TEMPLATES: dict[str, dict[str, tuple[str, str]]] = {
         "ready": ("Ready to reconnect", "Account {account} has credit again; {supply} may be switched on."),
         "reconnected": ("Power is on", "{supply} was switched on again."),
         "receipt": ("Top-up received", "Account {account} was topped up with {amount}. Receipt: {position}."),
-        "top-up-failed": ("Automatic top-up failed", "The automatic top-up of account {account} failed."),
+        "top-up-failed": (
+            "Automatic top-up failed",
+            "The automatic top-up of account {account} with {amount} failed. It is tried again after {again}.",
+        ),
+        "top-up-given-up": (
+            "Automatic top-up failed",
+            "The automatic top-up of account {account} with {amount} failed and is not tried again."
+            " Please top up, and check your payment method.",
+        ),
+        "top-up-capped": (
+            "No automatic top-up: cap reached",
+            "Account {account} was not topped up with {amount}: its cap on automatic top-ups is reached.",
+        ),
         "tariff-change": ("Prices change", "Tariff {tariff} of account {account} changes from {from}."),
     },
     "zh": {
@@ -25,7 +37,12 @@ TEMPLATES: dict[str, dict[str, tuple[str, str]]] = {
         "ready": ("可以恢复供电", "账户 {account} 已有余额，用电点 {supply} 可以合闸。"),
         "reconnected": ("已恢复供电", "用电点 {supply} 已恢复供电。"),
         "receipt": ("充值成功", "账户 {account} 已充值 {amount}，收据号 {position}。"),
-        "top-up-failed": ("自动充值失败", "账户 {account} 的自动充值失败。"),
+        "top-up-failed": ("自动充值失败", "账户 {account} 自动充值 {amount} 失败，将在 {again} 之后重试。"),
+        "top-up-given-up": (
+            "自动充值失败",
+            "账户 {account} 自动充值 {amount} 失败，不再重试。请自行充值，并检查付款方式。",
+        ),
+        "top-up-capped": ("未自动充值：已达上限", "账户 {account} 未自动充值 {amount}：自动充值已达上限。"),
         "tariff-change": ("电价调整", "账户 {account} 的电价 {tariff} 自 {from} 起调整。"),
     },
 }

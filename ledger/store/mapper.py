@@ -10,6 +10,7 @@ from ledger.domain import (  # noqa: F401 - importing registers their facts
     account,
     account_facts,
     agent,
+    autopay,
     books,
     cuts,
     meter,

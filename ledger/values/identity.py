@@ -111,6 +111,11 @@ def payer_stream(code: str) -> UUID:
     return uuid5(f"payer|{code}")
 
 
+def autopay_stream(account: str) -> UUID:
+    """Return the event stream of how the account with this code is topped up by itself."""
+    return uuid5(f"autopay|{account}")
+
+
 def payment_stream(*, provider: str, reference_hash: str) -> UUID:
     """Return the event stream of what a provider kept of the payment with this keyed hash."""
     return uuid5(f"payment|{provider}|{reference_hash}")

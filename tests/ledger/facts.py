@@ -35,6 +35,7 @@ from ledger.domain.supply import MeterInstalled, Registers, SupplyOccupied, Supp
 from ledger.domain.tariff import TariffPublished
 from ledger.rating.lines import Counters, Line
 from ledger.rating.quantities import Quantities
+from tests.ledger.autopay_facts import AUTOPAY_FACTS
 from tests.ledger.builders import FLAT_TARIFF, MOVED_IN, minutes
 from tests.ledger.credit_facts import CREDIT_FACTS
 from tests.ledger.facts_of_life import facts_of_life
@@ -377,6 +378,7 @@ FACTS: list[Fact] = [
     ),
     *MONEY_FACTS,
     *CREDIT_FACTS,
+    *AUTOPAY_FACTS,
     *SOLD_BY_AGENT,
 ]
 

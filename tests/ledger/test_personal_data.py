@@ -26,6 +26,7 @@ CODES = {
     "currency", "dispute", "from_account", "meter", "month", "operator", "period", "profile", "proposal",
     "proposed_by", "reason", "receipt", "room", "serial", "site", "source", "supply", "tariff", "time_of_use",
     "to_account", "zone", "failed", "payer", "evidence", "agent",
+    "charge", "method", "provider",
 }  # fmt: skip
 HASHES = {"key_hash", "reference_hash", "signature"}
 MADE_BY_SOFTWARE = {"code", "detail", "kind", "quality", "raw", "replaced_quality", "week", "why"}

@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from console.notices.templates import CAUSES, TEMPLATES
+from ledger.domain.autopay import ChargeFailed
 from ledger.domain.credit.facts import EmergencyCreditTaken
 from ledger.domain.event import Fact
 from ledger.domain.relay import SET_BY_PEOPLE, GraceBegun, LockCleared, LowBalanceWarned
@@ -25,6 +26,16 @@ COMMON: dict[str, Any] = {"supply": "room-1", "account": "anna", "ledger_positio
 OFF = replace(order_issued("room-1", "anna", "open", sequence=3, at=START), locks=("credit",))
 ON = order_issued("room-1", "anna", "close", sequence=5, at=START)
 LOCKED = replace(order_issued("room-1", "anna", "open", sequence=7, at=START), locks=("credit", "maintenance"))
+CHARGE = ChargeFailed(
+    account="anna",
+    charge="ap-1",
+    method="card-1",
+    rhythm="threshold",
+    amount_micros=20_000_000,
+    attempt=1,
+    why="card_declined",
+    recorded_at=START,
+)
 
 TOLD: list[Fact] = [
     LowBalanceWarned(balance_micros=4_916_667, threshold_micros=5_000_000, level=2, **COMMON),
@@ -42,6 +53,9 @@ TOLD: list[Fact] = [
     LOCKED,
     concluded(LOCKED, "confirmed", at=START),
     LockCleared(cause="credit", balance_micros=5_000_000, **COMMON),
+    replace(CHARGE, again_at=LATER),
+    replace(CHARGE, attempt=4),
+    replace(CHARGE, attempt=0, why="cap-of-the-day"),
     topped_up(account="anna", amount_micros=1_234_500_000),
     replace(tariff_published(version=2), effective_from=LATER),
 ]  # fmt: skip
@@ -58,6 +72,20 @@ WORDS = {
         ("Power is on", "room-1 was switched on again."),
         ("Power is off", "room-1 was switched off: maintenance. It comes back when that is over."),
         ("Ready to reconnect", "Account anna has credit again; room-1 may be switched on."),
+        (
+            "Automatic top-up failed",
+            "The automatic top-up of account anna with 20.00 EUR failed."
+            " It is tried again after 2026-07-02 10:00 (Asia/Shanghai).",
+        ),
+        (
+            "Automatic top-up failed",
+            "The automatic top-up of account anna with 20.00 EUR failed and is not tried again."
+            " Please top up, and check your payment method.",
+        ),
+        (
+            "No automatic top-up: cap reached",
+            "Account anna was not topped up with 20.00 EUR: its cap on automatic top-ups is reached.",
+        ),
         ("Top-up received", "Account anna was topped up with 1,234.50 EUR. Receipt: {position}."),
         ("Prices change", "Tariff flat of account anna changes from 2026-07-02 10:00 (Asia/Shanghai)."),
     ],
@@ -69,6 +97,9 @@ WORDS = {
         ("已恢复供电", "用电点 room-1 已恢复供电。"),
         ("已断电", "用电点 room-1 已断电（检修），解除后恢复供电。"),
         ("可以恢复供电", "账户 anna 已有余额，用电点 room-1 可以合闸。"),
+        ("自动充值失败", "账户 anna 自动充值 20.00 EUR 失败，将在 2026-07-02 10:00 (Asia/Shanghai) 之后重试。"),
+        ("自动充值失败", "账户 anna 自动充值 20.00 EUR 失败，不再重试。请自行充值，并检查付款方式。"),
+        ("未自动充值：已达上限", "账户 anna 未自动充值 20.00 EUR：自动充值已达上限。"),
         ("充值成功", "账户 anna 已充值 1,234.50 EUR，收据号 {position}。"),
         ("电价调整", "账户 anna 的电价 flat 自 2026-07-02 10:00 (Asia/Shanghai) 起调整。"),
     ],

@@ -23,6 +23,7 @@ from ledger.rating.lines import Counters, Line
 from ledger.store.application import Ledger
 from ledger.values import identity
 from ledger.wire import RelayOutcome
+from tests.ledger.autopay_facts import AUTOPAY_FACTS
 from tests.ledger.money_facts import MONEY_FACTS
 from tests.projections.life import a_life
 
@@ -234,6 +235,7 @@ def stream_of(fact: Fact) -> UUID:
         "relay": (identity.relay_stream, "supply"),
         "account": (identity.account_stream, "account"),
         "agent": (identity.agent_stream, "agent"),
+        "autopay": (identity.autopay_stream, "account"),
         "tariff": (identity.tariff_stream, "tariff"),
         "site": (identity.site_stream, "site"),
         "proposal": (identity.proposal_stream, "proposal"),
@@ -325,6 +327,7 @@ def a_busy_month(*, households: int = 4) -> list[Fact]:
     facts.append(settings_changed(reconnection="confirm", at=last))
     facts.append(CloseConsented(supply="flat-1", account="household-1", channel="app", recorded_at=last))
     facts += MONEY_FACTS
+    facts += AUTOPAY_FACTS
     return facts
 
 
