@@ -96,9 +96,8 @@ def _changes(event: Logged) -> Iterator[_Change]:
         case OrderIssued() | OrderConcluded():
             yield from _relay_changes(event.fact)
         case ReceiptKept() | ReceiptReopened() as fact:
-            detail = (
-                f"{text_from_micros(fact.amount_micros)} came in, nobody knows for whom: identify it, or return it"
-            )
+            amount = f"{text_from_micros(fact.amount_micros)} {getattr(fact, 'currency', '')}".rstrip()
+            detail = f"{amount} came in, nobody knows for whom: identify it, or return it"
             item = Item(UNIDENTIFIED_RECEIPT, fact.receipt, fact.recorded_at, detail)
             yield _Change(UNIDENTIFIED_RECEIPT, fact.receipt, item)
         case ReceiptIdentified() | ReceiptReturned():

@@ -3,15 +3,21 @@
 from http import HTTPStatus
 from typing import Any
 
+import psycopg
+import structlog
+from eventsourcing import persistence
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from psycopg_pool import PoolTimeout
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.routing import Match, Route
 
 from ledger.usecases.money.selling import FloatExceeded
 from ledger.values.errors import Conflict, InvalidValue, LedgerError, NotFound, Refused
+
+log = structlog.get_logger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 _STATUS: tuple[tuple[type[LedgerError], int], ...] = (
@@ -26,6 +32,14 @@ _KINDS: tuple[tuple[type[LedgerError], str], ...] = (
     (Conflict, "conflict"),
     (Refused, "refused"),
     (InvalidValue, "invalid-value"),
+)
+# What was under way is committed or not; an Idempotency-Key, or a delivery's own id, lets it be sent again.
+_AWAY = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    PoolTimeout,
+    persistence.OperationalError,
+    persistence.InterfaceError,
 )
 
 
@@ -74,7 +88,7 @@ def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}}
     return {
         status: {"description": HTTPStatus(status).phrase, "model": ProblemDetails, "content": content}
-        for status in (400, *statuses)
+        for status in (400, *statuses, 503)
     }
 
 
@@ -89,6 +103,9 @@ def install(app: FastAPI) -> None:
     async def of_the_ledger(_request: Request, error: LedgerError) -> JSONResponse:
         status = next((status for kind, status in _STATUS if isinstance(error, kind)), 422)
         return answer(Problem(status, str(error), kind=_name(error)))
+
+    for away in _AWAY:
+        app.add_exception_handler(away, _database_away)
 
     @app.exception_handler(RequestValidationError)
     async def of_the_request(_request: Request, error: RequestValidationError) -> JSONResponse:
@@ -105,6 +122,13 @@ def install(app: FastAPI) -> None:
             detail = f"{request.method} is not possible here; possible: {', '.join(allowed)}"
             return answer(Problem(405, detail, headers={"Allow": ", ".join(allowed)}))
         return answer(Problem(error.status_code, str(error.detail), headers=dict(error.headers or {})))
+
+
+def _database_away(_request: Request, error: Exception) -> JSONResponse:
+    """Whoever asked does not hear where the database is; the log does."""
+    log.warning("the database does not answer", error=f"{type(error).__name__}: {error}".strip())
+    detail = "the ledger does not answer at the moment; send the same again"
+    return answer(Problem(503, detail, headers={"Retry-After": "5"}))
 
 
 def _methods_of(app: FastAPI, request: Request) -> list[str]:

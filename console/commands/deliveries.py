@@ -38,7 +38,7 @@ def show(
     if not rows:
         typer.echo("nothing was delivered yet" if every else "no delivery is held or waits")
         return
-    table = Table("number", "provider", "news", "account", "received", "state", "tried")
+    table = Table("number", "provider", "event", "news", "account", "received", "state", "tried")
     table.add_column("amount", justify="right")
     table.add_column("detail")
     for row in rows:
@@ -46,7 +46,9 @@ def show(
         detail = row.detail or (f"position {row.position}" if row.position else "")
         received = f"{row.received_at:%Y-%m-%d %H:%M}"
         number, tried = str(row.id), str(row.attempts)
-        table.add_row(number, row.provider, row.news, row.account, received, row.state, tried, amount, detail)
+        table.add_row(
+            number, row.provider, row.event, row.news, row.account, received, row.state, tried, amount, detail
+        )
     Console().print(table)
 
 

@@ -42,6 +42,10 @@ def book_next(connection: Connection[Any], ledger: Ledger, *, now: datetime) -> 
 
 
 def _booked(connection: Connection[Any], ledger: Ledger, delivery: Delivery, *, now: datetime) -> State:
+    if delivery.news == "charged-back" and deliveries.won_before(connection, delivery):
+        # Its key is used, so that the ledger would take it for the chargeback that it has.
+        why = "charged back once more, after the dispute was won; adjust the account, then settle this by hand"
+        return _held(connection, delivery, why, now=now)
     try:
         position = book_told(ledger, _told(delivery, now)).position
     except BalancesBehind as error:

@@ -38,6 +38,10 @@ _WAKE = """
 UPDATE payments.deliveries SET not_before = now()
 WHERE provider = %s AND reference_hash = %s AND state = 'waiting'
 """
+_WON_BEFORE = """
+SELECT 1 FROM payments.deliveries AS won JOIN payments.deliveries AS this USING (provider, reference_hash)
+WHERE this.id = %(id)s AND won.news = 'dispute-won' AND won.state = 'booked' AND won.happened_at < this.happened_at
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +76,14 @@ def keep(connection: Connection[Any], event: PaymentEvent, *, provider: str, ref
     if connection.execute(_KEEP, (*key, *words, *told)).fetchone() is None:
         _check_same(connection, key, digest)
         return False
-    # Without a column named, so that who may only write here need not read.
-    connection.execute(
-        "INSERT INTO people.outside_references (reference_hash, account, reference) VALUES (%s, %s, %s)"
-        " ON CONFLICT DO NOTHING",
-        (hashed, event.account, event.payment),
-    )
+    if event.account:
+        # What names no account could never be erased with one. Without a column named in the conflict, so that who
+        # may only write here need not read.
+        connection.execute(
+            "INSERT INTO people.outside_references (reference_hash, account, reference) VALUES (%s, %s, %s)"
+            " ON CONFLICT DO NOTHING",
+            (hashed, event.account, event.payment),
+        )
     connection.execute("SELECT pg_notify(%s, '')", (CHANNEL,))
     return True
 
@@ -99,6 +105,11 @@ def mark(
 ) -> None:
     """Say how it stands; `now` is when what waits is looked at again."""
     connection.execute(_MARK, (state, detail, position, now, delivery.id))
+
+
+def won_before(connection: Connection[Any], delivery: Delivery) -> bool:
+    """Tell whether a dispute over this payment was won, and booked, before this news happened."""
+    return connection.execute(_WON_BEFORE, {"id": delivery.id}).fetchone() is not None
 
 
 def wake(connection: Connection[Any], delivery: Delivery) -> None:

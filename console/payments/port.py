@@ -116,6 +116,13 @@ def code_or_nothing(text: object) -> str:
     return text if isinstance(text, str) and _CODE.fullmatch(text) else ""
 
 
+def provider_id(text: str, *, what: str) -> str:
+    """Return a provider's own id of something; raises InvalidValue for what cannot be one."""
+    if not (1 <= len(text) <= 200 and text.isprintable()):
+        raise InvalidValue(f"the delivery's {what} is not 1 to 200 printable characters; give the provider's own id")
+    return text
+
+
 def why_code(text: str) -> str:
     """Return a provider's reason as a code, such as `card_declined`: never its sentence."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-._")[:64] or "unknown"

@@ -26,15 +26,22 @@ _STRIPE = "stripe"
 
 def webhooks_in(environ: Mapping[str, str]) -> dict[str, Webhooks]:
     """Return who may tell us of payments, by name; raises InvalidValue for what is wrong, without a secret in it."""
-    found: dict[str, Webhooks] = {
-        _code(name): SignedWebhooks(_secrets(secrets, _SECRETS + name))
-        for name, secrets in _named(environ, _SECRETS).items()
-    }
-    if secrets := environ.get(_STRIPE_SECRETS):
+    found: dict[str, Webhooks] = {}
+    owners: dict[str, str] = {}
+    for name, text in _named(environ, _SECRETS).items():
+        secrets = _secrets(text, _SECRETS + name)
+        for secret in secrets:
+            # A signature does not say to whom: one provider's deliveries could be replayed as the other's.
+            if owners.setdefault(secret, name) != name:
+                raise InvalidValue(
+                    f"{_SECRETS}{name} and {_SECRETS}{owners[secret]} have a secret in common; make another"
+                )
+        found[_code(name)] = SignedWebhooks(secrets)
+    if text := environ.get(_STRIPE_SECRETS, ""):
         # The library takes a third of a second to load: only where it is used.
         from console.payments.stripe_webhooks import StripeWebhooks
 
-        found[_STRIPE] = StripeWebhooks(_secrets(secrets, _STRIPE_SECRETS))
+        found[_STRIPE] = StripeWebhooks(_secrets(text, _STRIPE_SECRETS))
     return found
 
 
@@ -44,7 +51,7 @@ def charges_in(environ: Mapping[str, str]) -> dict[str, Charges]:
     known = _named(environ, _SECRETS)
     for name, url in _named(environ, _URL).items():
         if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
-            raise InvalidValue(f"{_URL}{name}={url!r} is no http(s) address; give one such as https://host/path")
+            raise InvalidValue(f"{_URL}{name} is no http(s) address; give one such as https://host/path")
         if name not in known:
             raise InvalidValue(f"{_URL}{name} needs {_SECRETS}{name}, to sign what is asked")
         found[_code(name)] = SignedCharges(url, _secrets(known[name], _SECRETS + name))

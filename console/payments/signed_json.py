@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -16,6 +17,7 @@ from console.payments.port import (
     OutcomeUnknown,
     PaymentEvent,
     code_or_nothing,
+    provider_id,
     why_code,
 )
 from console.payments.signatures import check_signed, signed_headers
@@ -82,12 +84,12 @@ class SignedWebhooks:
             raise InvalidValue(f"the delivery is signed, but cannot be read: {error}; see docs/payments.md") from None
         return [
             PaymentEvent(
-                event=_named(told.id, "id"),
+                event=provider_id(told.id, what="id"),
                 news=told.type,
-                payment=_named(told.payment, "payment"),
+                payment=provider_id(told.payment, what="payment"),
                 amount_micros=_micros(told.amount, "amount", least=1),
                 currency=checked_currency(told.currency),
-                happened_at=told.at.astimezone(UTC),
+                happened_at=told.at,
                 account=code_or_nothing(told.account),
                 charge=code_or_nothing(told.charge),
                 fee_micros=_micros(told.fee, "fee", least=0),
@@ -124,21 +126,20 @@ class SignedCharges:
                 told = msgspec.json.decode(response.read(_MOST_ANSWER_BYTES), type=ChargeAnswer)
             return ChargeOutcome(
                 state=told.state,
-                payment=told.payment if told.state == "failed" else _named(told.payment, "payment"),
+                payment=told.payment if told.state == "failed" else provider_id(told.payment, what="payment"),
                 fee_micros=_micros(told.fee, "fee", least=0),
                 why=why_code(told.why) if told.why else "",
                 may_retry=told.may_retry,
             )
         except (urllib.error.URLError, OSError, http.client.HTTPException) as error:
-            raise OutcomeUnknown(f"the provider at {self.url} did not answer: {error}") from error
+            raise OutcomeUnknown(f"the provider at {self._host} did not answer: {error}") from error
         except (msgspec.DecodeError, UnicodeDecodeError, InvalidValue) as error:
-            raise OutcomeUnknown(f"the provider at {self.url} answered what cannot be read: {error}") from error
+            raise OutcomeUnknown(f"the provider at {self._host} answered what cannot be read: {error}") from error
 
-
-def _named(text: str, what: str) -> str:
-    if not (1 <= len(text) <= 200 and text.isprintable()):
-        raise InvalidValue(f"the delivery's {what} is not 1 to 200 printable characters; give the provider's own id")
-    return text
+    @property
+    def _host(self) -> str:
+        """What may be shown of the address: the rest may hold a secret."""
+        return urlsplit(self.url).hostname or ""
 
 
 def _micros(text: str, what: str, *, least: int) -> int:

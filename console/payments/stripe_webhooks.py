@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import msgspec
 import stripe
 
-from console.payments.port import WINDOW_S, NotGenuine, PaymentEvent, code_or_nothing, why_code
+from console.payments.port import WINDOW_S, NotGenuine, PaymentEvent, code_or_nothing, provider_id, why_code
 from console.payments.stripe_amounts import micros_from_stripe
 from ledger.usecases.codes import checked_currency
 from ledger.usecases.money.payments import News
@@ -92,7 +92,7 @@ class StripeWebhooks:
             if read is None:
                 return []
             told = read(msgspec.json.decode(body, type=_Event))
-        except (msgspec.DecodeError, OverflowError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise InvalidValue(f"the event is Stripe's, but cannot be read: {error}; see docs/payments.md") from None
         return [] if told is None else [told]
 
@@ -179,9 +179,9 @@ def _subject(event: _Event) -> _Subject:
 
 def _of_intent(event: _Event, intent: _Intent, news: News, *, amount: int, why: str = "") -> PaymentEvent:
     return PaymentEvent(
-        event=event.id,
+        event=provider_id(event.id, what="id"),
         news=news,
-        payment=intent.id,
+        payment=provider_id(intent.id, what="payment"),
         amount_micros=_micros(amount, intent.currency),
         currency=_currency(intent.currency),
         happened_at=_at(event),
@@ -193,13 +193,13 @@ def _of_intent(event: _Event, intent: _Intent, news: News, *, amount: int, why: 
 
 def _of_subject(event: _Event, subject: _Subject, news: News, *, amount: int, fee: int = 0) -> PaymentEvent:
     return PaymentEvent(
-        event=event.id,
+        event=provider_id(event.id, what="id"),
         news=news,
-        payment=subject.payment,
+        payment=provider_id(subject.payment, what="payment"),
         amount_micros=_micros(amount, subject.currency),
         currency=_currency(subject.currency),
         happened_at=_at(event),
-        fee_micros=micros_from_stripe(fee, _currency(subject.currency)),
+        fee_micros=_micros(fee, subject.currency) if fee else 0,
     )
 
 
@@ -214,4 +214,7 @@ def _currency(code: str) -> str:
 
 
 def _at(event: _Event) -> datetime:
+    # Ten digits: until the year 2286.
+    if not 0 <= event.created < 10**10:
+        raise InvalidValue(f"Stripe tells of {event.created} s since 1970, which is no time; look the event up there")
     return datetime.fromtimestamp(event.created, UTC)

@@ -15,7 +15,8 @@ Outcome = Literal["kept", "identified", "returned"]
 class ReceiptKept(Fact, frozen=True, kw_only=True):
     """Money came in through a channel and nobody knows for whom; `receipt` is a code of ours.
 
-    `source` is the code that the money came in on, the channel's cash where it is empty.
+    `source` is the code that the money came in on, the channel's cash where it is empty; `currency` what it is in,
+    empty where nobody said.
     """
 
     receipt: str
@@ -26,6 +27,7 @@ class ReceiptKept(Fact, frozen=True, kw_only=True):
     key_hash: str
     postings: list[Posting] = msgspec.field(default_factory=list)
     source: str = ""
+    currency: str = ""
 
     @property
     def money(self) -> str:

@@ -188,6 +188,19 @@ MONEY_FACTS: list[Fact] = [
             recorded_at=MOVED_IN,
         )
     ),
+    booked(
+        ReceiptKept(
+            receipt="app-18",
+            amount_micros=25_000_000,
+            channel="app",
+            reference_hash="0e" * 32,
+            operator="payments",
+            key_hash=KEY_HASH,
+            source=chart.clearing("app"),
+            currency="CNY",
+            recorded_at=MOVED_IN,
+        )
+    ),
     ReceiptReopened(
         receipt="bank-2026-03-02-17",
         account="room-1-a",

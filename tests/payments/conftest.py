@@ -35,6 +35,7 @@ ENVIRON = {
 }
 CLEARING, FEES = "assets:clearing:shop", "expenses:provider-fees:shop"
 UNIDENTIFIED = "liabilities:unidentified-receipts"
+DETAILS = "application/problem+json"
 JSON = dict[str, Any]
 
 

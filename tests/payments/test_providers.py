@@ -26,6 +26,10 @@ def test_each_provider_is_known_by_its_name_as_a_code() -> None:
         ({"WATTLEDGER_WEBHOOK_SECRETS_SHOP": "short"}, "of less than 16 characters"),
         ({"WATTLEDGER_WEBHOOK_SECRETS_SHOP": f"{GOOD} short"}, "of less than 16 characters"),
         ({"WATTLEDGER_WEBHOOK_SECRETS_shop": GOOD}, "name is 1 to 20"),
+        (
+            {"WATTLEDGER_WEBHOOK_SECRETS_SHOP": GOOD, "WATTLEDGER_WEBHOOK_SECRETS_CARDS": f"other-{GOOD} {GOOD}"},
+            "have a secret in common",
+        ),
         ({"WATTLEDGER_WEBHOOK_SECRETS_STRIPE": GOOD}, "and not STRIPE"),
         ({"WATTLEDGER_STRIPE_WEBHOOK_SECRETS": f"{GOOD} short"}, "of less than 16 characters"),
         ({"WATTLEDGER_WEBHOOK_SECRETS_": GOOD}, "name is 1 to 20"),

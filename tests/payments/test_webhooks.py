@@ -5,13 +5,16 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import msgspec
+import psycopg
 import pytest
 import requests
 
 from console.payments.signatures import SIGNATURE, signed_headers
-from tests.payments.conftest import CLEARING, FEES, OLDER_SECRET, SECRET, UNIDENTIFIED, Shop
-
-DETAILS = "application/problem+json"
+from ledger.domain.receipt import ReceiptKept
+from ledger.store.log import read_log
+from ledger.usecases.money.receipts import identify_receipt
+from ledger.values.errors import Refused
+from tests.payments.conftest import CLEARING, DETAILS, FEES, OLDER_SECRET, SECRET, UNIDENTIFIED, Shop
 
 
 def test_a_payment_is_kept_when_it_is_answered_and_then_credited(shop: Shop) -> None:
@@ -139,6 +142,41 @@ def test_a_chargeback_of_a_spent_top_up_is_debt_and_a_won_dispute_pays_it(shop: 
     assert shop.tells(won, won, shop.news("dispute-won", payment))[0] == "booked"
     assert shop.balance(account) - shop.till.debt(account) == 5
     assert shop.books()[CLEARING] - before.get(CLEARING, 0) == 10
+
+
+def test_a_chargeback_after_a_won_dispute_is_held_and_the_first_told_again_is_not(shop: Shop) -> None:
+    account, payment = shop.new_account(), shop.new_payment()
+    days = [f"2026-03-{day:02}T12:00:00Z" for day in (1, 2, 3, 4)]
+    kinds = ("succeeded", "charged-back", "dispute-won")
+    states = shop.tells(
+        *(shop.news(kind, payment, at=at, account=account) for kind, at in zip(kinds, days, strict=False))
+    )
+    assert states == ["booked"] * 3
+    again = shop.news("charged-back", payment, at=days[3])
+    assert shop.tells(shop.news("charged-back", payment, at=days[1]), again) == ["booked", "held"]
+    assert "charged back once more" in shop.rows([again])[0][1]
+    assert shop.balance(account) == 25
+
+
+def test_money_in_another_currency_is_never_given_to_an_account(shop: Shop) -> None:
+    account = shop.new_account()
+    shop.tells(shop.news("succeeded", shop.new_payment(), account=account, currency="EUR"))
+    kept = [entry.fact for entry in read_log(shop.worker, after=0, limit=100_000)]
+    receipt = [fact for fact in kept if isinstance(fact, ReceiptKept)][-1]
+    with pytest.raises(Refused, match=r"is 25\.00 EUR, account '.*' is in CNY"):
+        identify_receipt(shop.till.ledger, receipt=receipt.receipt, account=account, by=shop.till.by())
+    assert shop.balance(account) == 0
+    euros = shop.new_account(currency="EUR")
+    identify_receipt(shop.till.ledger, receipt=receipt.receipt, account=euros, by=shop.till.by())
+    assert shop.balance(euros) == 25
+
+
+def test_a_payers_reference_is_kept_only_with_an_account_that_it_can_be_erased_with(shop: Shop) -> None:
+    account, payment = shop.new_account(), shop.new_payment()
+    shop.tells(shop.news("refunded", payment), shop.news("succeeded", payment, account=account))
+    with psycopg.connect(shop.database.url("wattledger_people")) as people:
+        found = people.execute("SELECT account FROM people.outside_references WHERE reference = %s", (payment,))
+        assert found.fetchall() == [(account,)]
 
 
 @pytest.mark.parametrize("words", [{"currency": "EUR"}, {"account": "nobody-here"}, {"account": ""}])

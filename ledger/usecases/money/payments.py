@@ -135,6 +135,7 @@ def _kept(ledger: Ledger, told: Told) -> Booked:
         by=_by(told, "no-account"),
         reference_hash=told.reference_hash,
         is_cleared=True,
+        currency=told.currency,
     )
 
 

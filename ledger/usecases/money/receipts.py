@@ -17,12 +17,13 @@ from ledger.store.application import Ledger
 from ledger.store.command import Command
 from ledger.store.standing import Standing
 from ledger.usecases.attempt import Booked, appended_on_standing, appended_once, checked_key
-from ledger.usecases.codes import checked_code, checked_reference_hash
+from ledger.usecases.codes import checked_code, checked_currency, checked_reference_hash
 from ledger.usecases.credit.crediting import application
 from ledger.usecases.credit.policies import terms_of
 from ledger.usecases.money.attempt import Attempt, By, checked_amount
 from ledger.values.errors import InvalidValue, NotFound, Refused
 from ledger.values.identity import clearing_stream, receipt_stream
+from ledger.values.money import text_from_micros
 
 MAX_MICROS = 10_000_000_000 * 1_000_000
 
@@ -36,11 +37,13 @@ def keep_receipt(
     by: By,
     reference_hash: str = "",
     is_cleared: bool = False,
+    currency: str = "",
 ) -> Booked:
     """Keep money that came in and nobody can place, under a code of ours; raises Refused for a code in use.
 
     `reference_hash` and `is_cleared` are as a top-up has them: the keyed hash of the channel's own reference, and
-    whether its provider has the money still. The same key with the same content returns the first result.
+    whether its provider has the money still. Where `currency` is said, no account in another gets the money. The same
+    key with the same content returns the first result.
     """
     by.check()
     checked_code(receipt, what="receipt")
@@ -55,6 +58,7 @@ def keep_receipt(
         operator=by.operator,
         key_hash=by.key_hash,
         source=chart.clearing(channel) if is_cleared else "",
+        currency=checked_currency(currency) if currency else "",
         recorded_at=by.now,
     )
     stream = receipt_stream(receipt)
@@ -67,6 +71,8 @@ def keep_receipt(
     content = {"receipt": receipt, "amount_micros": str(amount_micros), "channel": channel}
     if is_cleared:
         content["is_cleared"] = "True"
+    if currency:
+        content["currency"] = currency
     return appended_once(ledger, decide, command=Command(f"receipt/{checked_key(by.key)}", content))
 
 
@@ -80,6 +86,11 @@ def identify_receipt(ledger: Ledger, *, receipt: str, account: str, by: By) -> B
         attempt = Attempt(ledger, by, standing)
         kept, version = _kept(ledger, receipt)
         payee = attempt.open_account(account)
+        if kept.currency not in {"", payee.currency}:
+            raise Refused(
+                f"receipt {receipt!r} is {text_from_micros(kept.amount_micros)} {kept.currency}, account"
+                f" {account!r} is in {payee.currency}; return it, or convert it and top the account up by hand"
+            )
         words = application(
             ledger,
             account=payee,
