@@ -14,6 +14,7 @@ import psycopg
 import structlog
 from eventsourcing import persistence
 from psycopg import Connection, errors
+from psycopg.conninfo import make_conninfo
 from psycopg.rows import TupleRow, scalar_row
 from psycopg.sql import SQL, Identifier
 
@@ -43,6 +44,7 @@ class Work:
 
     `lock` is the advisory lock that makes it the only one; `channel` wakes it, as does `idle_s` without news. A
     process that falls silent for `silence_s` (stopped, or its machine gone) loses its connection, and so its office.
+    `end` is called when the office is over, however it ended.
     """
 
     name: LiteralString
@@ -52,6 +54,7 @@ class Work:
     begin: Callable[[Connection[TupleRow]], None]
     turn: Callable[[Connection[TupleRow]], bool]
     elected: Callable[[bool], None]
+    end: Callable[[], None] = lambda: None
     silence_s: int = 15
 
 
@@ -67,6 +70,12 @@ def connect(url: str, *, name: str) -> Connection[TupleRow]:
         keepalives_count=4,
         tcp_user_timeout=30_000,
     )
+
+
+def sibling(connection: Connection[Any], *, name: str) -> Connection[TupleRow]:
+    """Open another connection to where one leads, as the same role."""
+    url = make_conninfo(connection.info.dsn, password=connection.info.password or None)
+    return connect(url, name=name)
 
 
 def database_now(connection: Connection[Any]) -> datetime:
@@ -122,6 +131,7 @@ def keep_working(work: Work, *, url: str, stop: Event) -> None:
             pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
         finally:
             work.elected(False)
+            work.end()
 
 
 def _limit_silence(connection: Connection[Any], silence_s: int) -> None:

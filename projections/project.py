@@ -7,9 +7,9 @@ from typing import Any
 from psycopg import Connection, Cursor
 from psycopg.rows import tuple_row
 
-from ledger.store.log import Logged, read_log
+from ledger.store.log import Logged
+from projections.ahead import ReadAhead, read_page
 from projections.model import ReadModel, feed_of
-from projections.outline import outline_of
 
 CHANNEL = "projections"
 
@@ -20,10 +20,11 @@ class Overtaken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What one transaction did: the read models fed, and the events they were fed."""
+    """What one transaction did: the read models fed, and the events they were fed, of so many that were asked for."""
 
     models: tuple[str, ...]
     events: Sequence[Logged]
+    limit: int
 
 
 def register(connection: Connection[Any], *, models: Iterable[ReadModel]) -> None:
@@ -40,26 +41,36 @@ def tracked(connection: Connection[Any]) -> dict[str, int]:
         return dict(cursor.execute("SELECT name, position FROM projections.tracking").fetchall())
 
 
-def project_next(connection: Connection[Any], *, models: Sequence[ReadModel], limit: int) -> Batch | None:
+def project_next(
+    connection: Connection[Any], *, models: Sequence[ReadModel], limit: int, ahead: ReadAhead | None = None
+) -> Batch | None:
     """Feed the read models that are furthest behind up to `limit` events; None where all are at the head.
 
     A read model that joined late is fed alone, and never past the next one's position, so that they end up side by
-    side. The connection must be in autocommit mode. Raises Overtaken; try again then.
+    side; once they are, pages are read ahead. The connection must be in autocommit mode. Raises Overtaken; try again
+    then.
     """
     positions = tracked(connection)
     behind = min(positions[model.name] for model in models)
     fed = [model for model in models if positions[model.name] == behind]
     next_position = min((p for m in models if (p := positions[m.name]) > behind), default=None)
-    events = read_log(connection, after=behind, upto=next_position, limit=limit, reading=outline_of)
+    if next_position is not None:
+        ahead = None
+    page = ahead.take(after=behind) if ahead is not None else None
+    if page is None:
+        page = read_page(connection, after=behind, upto=next_position, limit=limit)
+    events = page.events
     if not events:
         return None
+    if ahead is not None and page.is_full:
+        ahead.start(after=events[-1].position, limit=limit)
     feed = feed_of(events)
     with connection.transaction(), connection.cursor(row_factory=tuple_row) as cursor:
         _hold(cursor, fed, behind)
         for model in fed:
             model.take(cursor, feed)
         move(cursor, names=[model.name for model in fed], position=events[-1].position)
-    return Batch(tuple(model.name for model in fed), events)
+    return Batch(tuple(model.name for model in fed), events, page.limit)
 
 
 def held_position(cursor: Cursor[Any], *, names: Sequence[str]) -> dict[str, int]:

@@ -10,16 +10,18 @@ from typing import Any
 import structlog
 from psycopg import Connection
 
+from ledger.collecting import tune_collector
 from ledger.domain.meter import UsageCorrected
 from ledger.store.gate import CHANNEL
 from ledger.store.log import head_of
+from projections.ahead import ReadAhead
 from projections.catalogue import MODELS
 from projections.holds import open_hold_count
 from projections.metrics import RunnerMetrics, served
 from projections.model import ReadModel
 from projections.outline import USAGE
 from projections.pace import Pace
-from projections.process import Work, keep_working, stop_on_signals
+from projections.process import Work, keep_working, sibling, stop_on_signals
 from projections.project import Batch, Overtaken, project_next, register, tracked
 from projections.settings import read_runner_settings
 
@@ -55,21 +57,29 @@ class Runner:
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     limit: int = 1_000
     holds: Pace = field(default_factory=lambda: Pace(_COUNT_HOLDS_EVERY_S))
+    ahead: ReadAhead | None = None
 
     def begin(self, connection: Connection[Any]) -> None:
-        """Make sure that every read model is tracked."""
+        """Make sure that every read model is tracked, and read ahead from now on."""
         register(connection, models=self.models)
+        self.ahead = ReadAhead(lambda: sibling(connection, name="project reading"))
+
+    def end(self) -> None:
+        """Leave what was read ahead; whoever begins again reads from the positions."""
+        ahead, self.ahead = self.ahead, None
+        if ahead is not None:
+            ahead.close()
 
     def turn(self, connection: Connection[Any]) -> bool:
         """Feed one batch; tell whether there was one."""
         began = monotonic()
         try:
-            batch = project_next(connection, models=self.models, limit=self.limit)
+            batch = project_next(connection, models=self.models, limit=self.limit, ahead=self.ahead)
         except Overtaken as error:
             log.info("overtaken", detail=str(error))
             return True
         if batch is not None:
-            self.limit = sized(self.limit, taken=len(batch.events), elapsed_s=monotonic() - began)
+            self.limit = sized(batch.limit, taken=len(batch.events), elapsed_s=monotonic() - began)
             self._observe(batch)
         self._observe_lag(connection)
         if self.holds.is_due():
@@ -109,6 +119,7 @@ def work_of(runner: Runner) -> Work:
         begin=runner.begin,
         turn=runner.turn,
         elected=lambda is_active: runner.metrics.is_active.set(int(is_active)),
+        end=runner.end,
     )
 
 
@@ -117,6 +128,7 @@ def main(environ: Mapping[str, str]) -> int:
     settings = read_runner_settings(environ)
     runner = Runner()
     work = work_of(runner)
+    tune_collector()
     with (
         stop_on_signals() as stop,
         served(runner.metrics.registry, host=settings.metrics_host, port=settings.metrics_port, process=work.name),

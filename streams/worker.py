@@ -8,8 +8,8 @@ from collections.abc import Mapping
 import structlog
 from prometheus_client import start_http_server
 
+from ledger.collecting import tune_collector
 from streams.app import Worker, end_process
-from streams.collecting import tune_collector
 from streams.publisher import OrderPublisher
 from streams.settings import Settings, read_settings
 

@@ -14,6 +14,7 @@ from psycopg import Connection
 
 from ledger.domain.account import AccountOpened
 from ledger.domain.event import Event
+from ledger.store import log
 from ledger.store.copying import PRICED_BY
 from ledger.store.gate import gated
 from ledger.store.log import (
@@ -105,6 +106,23 @@ def test_a_batch_that_fails_leaves_no_gap_and_nothing_behind(writer: Connection[
 def test_a_batch_of_ten_thousand_events_is_appended_at_once(writer: Connection[Any]) -> None:
     assert append(writer, debits(10_000)) == range(1, 10_001)
     assert [entry.version for entry in read_log(writer, after=9_998)] == [9_999, 10_000]
+
+
+@pytest.mark.parametrize("query", [log._READ, log._READ_CONTROL, log._READ_PRICED_BY])
+def test_a_page_of_a_log_without_statistics_is_read_in_order_and_not_sorted_out_of_all_that_follows(
+    writer: Connection[Any], query: str
+) -> None:
+    append(writer, [*debits(2_000), *_stored("supply.registered/1", 2_000, uuid4())])
+    plan = "\n".join(line for (line,) in writer.execute(f"EXPLAIN {query}".encode(), (100, 1_000)))
+    assert "Index Scan using events_" in plan
+    assert "Sort" not in plan
+
+
+def test_a_page_ends_where_it_was_told_to(writer: Connection[Any]) -> None:
+    append(writer, [*debits(3), *_stored("supply.registered/1", 3, uuid4())])
+    assert [entry.position for entry in read_log(writer, after=1, upto=3)] == [2, 3]
+    assert [entry.position for entry in read_control_log(writer, after=0, upto=5)] == [4, 5]
+    assert read_log(writer, after=3, upto=3) == read_log(writer, after=4, upto=3) == []
 
 
 def test_an_empty_batch_takes_no_position(writer: Connection[Any]) -> None:

@@ -143,7 +143,7 @@ def test_a_batch_prepared_on_an_old_position_is_refused(
             move(cursor, names=["balances"], position=5)
         return read_log(connection, **arguments)
 
-    monkeypatch.setattr("projections.project.read_log", read_while_another_moves)
+    monkeypatch.setattr("projections.ahead.read_log", read_while_another_moves)
     with pytest.raises(Overtaken, match="balances"):
         project_next(projector, models=[BALANCES], limit=10)
     assert queries.balances(projector) == []

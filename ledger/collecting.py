@@ -1,9 +1,9 @@
-"""Python's garbage collector in the worker: less often, and not over what stays for good.
+"""Python's garbage collector where the log is written and read in bulk: less often, and not over what stays for good.
 
 What a batch makes is nearly all without cycles and goes when it is committed, by its reference counts alone. With
 the standard thresholds (700) the collector still walked it several times a batch, and all supply points with it
-whenever a quarter of them was new: a fifth of the time of pricing a reading. Cycles (exceptions with their frames,
-mostly) are rare here and can wait for a few batches.
+whenever a quarter of them was new: a fifth of the time of pricing a reading, a seventh of projecting one. Cycles
+(exceptions with their frames, mostly) are rare here and can wait for a few batches.
 """
 
 import gc
