@@ -69,9 +69,17 @@ def test_every_file_and_volume_exists(service: str) -> None:
 def test_every_role_serves_metrics_where_prometheus_looks(service: str) -> None:
     port = services()[service]["environment"]["WATTLEDGER_METRICS_PORT"]
     scraped = yaml.safe_load((REPOSITORY / "deploy/prometheus/prometheus.yml").read_text())["scrape_configs"]
-    targets = {job["job_name"]: job["static_configs"][0]["targets"] for job in scraped}
-    assert targets[service] == [f"{service}:{port}"]
+    (found,) = next(job["dns_sd_configs"] for job in scraped if job["job_name"] == service)
+    # Address records name every process of a role that is scaled out, where a static target would be one of them.
+    assert (found["names"], found["type"], found["port"]) == ([service], "A", int(port))
     assert _ports_of(service) <= {int(port)}
+
+
+@pytest.mark.parametrize("service", ["price", "project", "control"])
+def test_a_role_can_be_scaled_out(service: str) -> None:
+    # A name or a port of its own could be had by one process only.
+    assert not {"container_name", "hostname", "ports"} & set(services()[service])
+    assert "WATTLEDGER_KAFKA_INSTANCE" not in services()[service]["environment"]
 
 
 def test_prometheus_looks_at_nobody_else() -> None:
@@ -121,6 +129,19 @@ def test_alerts_are_mounted_and_look_at_metrics_that_exist() -> None:
         assert set(re.findall(r"wattledger_\w+", rule["expr"])) <= _metrics_in_the_code(), rule["alert"]
         assert rule["annotations"]["summary"].endswith(".")
     assert rules
+
+
+def test_what_several_workers_tell_is_taken_together() -> None:
+    dashboard = json.loads((REPOSITORY / "deploy/grafana/dashboards/wattledger.json").read_text())
+    groups = yaml.safe_load((REPOSITORY / "deploy/prometheus/alerts.yml").read_text())["groups"]
+    shown = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    alerts = [rule["expr"] for group in groups for rule in group["rules"]]
+    workers = set(re.findall(r'"(wattledger_\w+)"', (REPOSITORY / "streams/metrics.py").read_text()))
+    # One worker's share of the partitions is a figure of its own.
+    told = [expr for expr in shown if expr != "wattledger_partitions_assigned"] + alerts
+    for expr in (expr for expr in told if any(name in expr for name in workers)):
+        assert re.match(r"(time\(\) - )?(sum|max|absent|histogram_quantile)\b", expr), expr
+    assert any("wattledger_partitions_assigned" in expr for expr in alerts)
 
 
 def test_grafana_finds_its_source_and_its_dashboards() -> None:
