@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from console.connection import opened_ledger
+from ledger.usecases.attempt import Booked
 from ledger.usecases.money.attempt import By, MoneyCommand
-from ledger.usecases.money.carrying_out import carry_out
-from ledger.usecases.money.limits import NeedsApproval
-from ledger.usecases.money.proposals import PublishTariff, earlier_proposal, propose
+from ledger.usecases.money.ordering import order
+from ledger.usecases.money.proposals import PublishTariff, propose
 
 if TYPE_CHECKING:
     from ledger.domain.proposal import Proposal
@@ -30,15 +30,11 @@ def given_by(*, operator: str, reason: str, key: str | None, approved_by: str = 
 def ordered(command: MoneyCommand, *, by: By) -> str:
     """Carry a command out, or propose it where another person has to approve it; return what to tell."""
     with opened_ledger(os.environ) as ledger:
-        earlier = earlier_proposal(ledger, command, by=by)
-        if earlier is not None:
-            return _told(earlier, by, earlier.made.why)
-        try:
-            booked = carry_out(ledger, command, by=by)
-        except NeedsApproval as error:
-            return proposed(ledger, command, by=by, why=str(error))
-    what = "was booked before, nothing changed" if booked.is_repeat else "booked"
-    return f"{command.kind}: {what} (position {booked.position}, key {by.key})"
+        outcome = order(ledger, command, by=by)
+    if not isinstance(outcome, Booked):
+        return _told(outcome, by, outcome.made.why)
+    what = "was booked before, nothing changed" if outcome.is_repeat else "booked"
+    return f"{command.kind}: {what} (position {outcome.position}, key {by.key})"
 
 
 def proposed(ledger: "Ledger", command: MoneyCommand | PublishTariff, *, by: By, why: str) -> str:

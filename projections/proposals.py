@@ -9,7 +9,7 @@ from psycopg import Connection, Cursor
 from psycopg.rows import class_row
 from psycopg.sql import SQL, Identifier
 
-from ledger.domain.proposal import ProposalApproved, ProposalExpired, ProposalMade, ProposalRejected
+from ledger.domain.proposal import Outcome, ProposalApproved, ProposalExpired, ProposalMade, ProposalRejected
 from ledger.store.log import Logged
 from ledger.values.money import text_from_micros
 from projections.model import ReadModel, Table
@@ -27,8 +27,9 @@ _LIST = """
 SELECT proposal, kind, summary, proposed_by, proposed_at, expires_at,
     CASE WHEN outcome = 'open' AND expires_at <= %(now)s THEN 'expired' ELSE outcome END AS outcome, decided_by
 FROM projections.proposals
-WHERE %(every)s OR (outcome = 'open' AND expires_at > %(now)s)
-ORDER BY proposed_at, proposal
+WHERE (%(every)s OR (outcome = 'open' AND expires_at > %(now)s)) AND (%(after)s::text = '' OR
+    (proposed_at, proposal) > (SELECT proposed_at, proposal FROM projections.proposals WHERE proposal = %(after)s))
+ORDER BY proposed_at, proposal LIMIT %(limit)s
 """
 
 
@@ -42,14 +43,17 @@ class ProposalRow:
     proposed_by: str
     proposed_at: datetime
     expires_at: datetime
-    outcome: str
+    outcome: Outcome
     decided_by: str
 
 
-def proposals(connection: Connection[Any], *, now: datetime, every: bool = False) -> list[ProposalRow]:
-    """Return the proposals that wait for a decision, or every one."""
+def proposals(
+    connection: Connection[Any], *, now: datetime, every: bool = False, after_: str = "", limit: int | None = None
+) -> list[ProposalRow]:
+    """Return the proposals that wait for a decision, or every one, in their order, after one if it is given."""
+    wanted = {"now": now, "every": every, "after": after_, "limit": limit}
     with connection.cursor(row_factory=class_row(ProposalRow)) as cursor:
-        return cursor.execute(_LIST, {"now": now, "every": every}).fetchall()
+        return cursor.execute(_LIST, wanted).fetchall()
 
 
 def project(cursor: Cursor[Any], events: Sequence[Logged], schema: str) -> None:
@@ -66,13 +70,23 @@ def project(cursor: Cursor[Any], events: Sequence[Logged], schema: str) -> None:
                 )
 
 
-def _row(made: ProposalMade, position: int) -> tuple[object, ...]:
+def kind_of(made: ProposalMade) -> str:
+    """Return the kind of the command that is proposed."""
+    return str(made.command.get("kind", ""))
+
+
+def summary_of(made: ProposalMade) -> str:
+    """Return what is proposed and why, in a line."""
     words = {name: value for name, value in made.command.items() if name != "kind" and value not in {"", 0}}
     summary = ", ".join(_told(name, value) for name, value in sorted(words.items()))
+    return f"{summary} ({made.reason})"
+
+
+def _row(made: ProposalMade, position: int) -> tuple[object, ...]:
     return (
         made.proposal,
-        str(made.command.get("kind", "")),
-        f"{summary} ({made.reason})",
+        kind_of(made),
+        summary_of(made),
         made.operator,
         made.recorded_at,
         made.expires_at,

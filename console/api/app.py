@@ -7,14 +7,18 @@ from console.api.access import Access, Forgeries
 from console.api.routes import (
     accounts,
     agents,
+    balances,
     batches,
     credit,
+    disputes,
     finance,
     papers,
+    proposals,
     readings,
     receipts,
     supplies,
     tariffs,
+    undoing,
     webhooks,
 )
 from console.api.services import Services
@@ -23,7 +27,23 @@ _ABOUT = """
 Prepaid electricity, billed as events. Amounts and energies are decimal texts, times are ISO 8601 with zone. Every
 POST that moves money takes an `Idempotency-Key`. Errors are problem details (RFC 9457) that name value and remedy.
 """
-_ROUTES = (accounts, credit, papers, receipts, agents, supplies, batches, tariffs, readings, finance, webhooks)
+_ROUTES = (
+    accounts,
+    credit,
+    balances,
+    undoing,
+    disputes,
+    proposals,
+    papers,
+    receipts,
+    agents,
+    supplies,
+    batches,
+    tariffs,
+    readings,
+    finance,
+    webhooks,
+)
 
 
 def make_app(services: Services | None) -> FastAPI:

@@ -4,7 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated
 
-from fastapi import Header
+from fastapi import Header, Path
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 Code = Annotated[
@@ -36,6 +36,15 @@ PaidAmount = Annotated[
         examples=["25.00"],
     ),
 ]
+SignedAmount = Annotated[
+    str,
+    Field(
+        pattern=rf"^-?([1-9][0-9]{{0,6}}(\.[0-9]{{1,6}})?|0\.({_PLACES}))$",
+        max_length=15,
+        description="An amount above or below zero, in currency units as decimal text.",
+        examples=["-5.00"],
+    ),
+]
 UnsignedAmount = Annotated[
     str,
     Field(
@@ -54,7 +63,22 @@ def _only_text(value: object) -> object:
     return value
 
 
+def _only_a_number(value: object) -> object:
+    """Refuse what would be taken for a number; 7.0 is a whole one in JSON."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("a position is a whole number, as in 4711")
+    return value
+
+
 Instant = Annotated[AwareDatetime, BeforeValidator(_only_text)]
+# As far as every reader of JSON counts exactly.
+_MOST_POSITION = 2**53 - 1
+PositionInPath = Annotated[int, Path(ge=1, le=_MOST_POSITION, description="Where it stands in the ledger.")]
+Position = Annotated[
+    int,
+    Field(ge=1, le=_MOST_POSITION, description="Where it stands in the ledger."),
+    BeforeValidator(_only_a_number),
+]
 Kwh = Annotated[str, Field(description="Kilowatt-hours as decimal text.", examples=["12.345"])]
 IdempotencyKey = Annotated[
     str,

@@ -8,6 +8,7 @@ from console.api.access import AnyService, needing
 from console.api.codes import AccountInPath
 from console.api.keys import ApiKey
 from console.api.problems import responses
+from console.api.values import PositionInPath
 from console.papers.writing import written_receipt, written_statement
 
 router = APIRouter(prefix="/v1", tags=["statements"])
@@ -50,7 +51,7 @@ def show_statement(
     response_class=Response,
 )
 def show_receipt(
-    position: Annotated[int, Path(ge=1, le=2**62, description="The top-up's place in the ledger.")],
+    position: PositionInPath,
     services: AnyService,
     _key: Annotated[ApiKey, Depends(needing(*_READERS))],
     form: _Form = "json",
