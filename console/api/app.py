@@ -20,6 +20,7 @@ from console.api.routes import (
     tariffs,
     undoing,
     webhooks,
+    worklist,
 )
 from console.api.services import Services
 
@@ -41,6 +42,7 @@ _ROUTES = (
     batches,
     tariffs,
     readings,
+    worklist,
     finance,
     webhooks,
 )

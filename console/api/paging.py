@@ -13,6 +13,10 @@ Limit = Annotated[int, Query(ge=1, le=500, description="How many at most.")]
 # What a list is in the order of: a code, or a position in the ledger.
 CodeCursor = Annotated[str, Query(max_length=64, pattern=r"^([A-Za-z0-9][A-Za-z0-9._:/-]*)?$", description=_ABOUT)]
 PositionCursor = Annotated[int, Query(ge=0, le=2**63 - 1, description=_ABOUT)]
+# A place among what waits: since when in microseconds, a kind, a subject, and a hash of the rest.
+PlaceCursor = Annotated[
+    str, Query(max_length=160, pattern=r"^([0-9]{1,16}/[a-z-]{1,40}/[!-~]{1,80}/[0-9a-f]{8})?$", description=_ABOUT)
+]
 
 
 class Page(BaseModel, Generic[Item]):

@@ -1,25 +1,18 @@
 """What waits for a person, as tables: open holds, and the worklist."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from rich.console import Console
 from rich.table import Table
 
 from console.connection import finance_connection
-from console.payments.desk import HELD_DELIVERY, Shown, shown
-from ledger.store.heartbeats import last_heard, silent
+from console.supplies.waiting import SILENT_AFTER, waiting
+from ledger.store.heartbeats import last_heard
 from ledger.store.meter_credit import told_credit
 from projections.holds import open_holds
-from projections.worklist import Item, items
 
-# Ten heartbeats that did not come, as collectors send them unless told otherwise.
-_SILENT_AFTER = timedelta(minutes=5)
-_SILENT = "collector-silent"
-_RECHARGED = "meter-recharged"
-_RECHARGED_FOR = timedelta(days=31)
 _SHOWN_CHARACTERS = 40
-_MOST_HELD = 1_000
 
 
 def show_holds(environ: Mapping[str, str]) -> None:
@@ -40,25 +33,11 @@ def show_holds(environ: Mapping[str, str]) -> None:
 def show_worklist(environ: Mapping[str, str], *, kind: str | None) -> None:
     """Print what waits for a person, the longest first."""
     with finance_connection(environ) as connection:
-        rows = items(connection, kind=kind)
-        if kind in (None, _SILENT):
-            heard = silent(connection, now=datetime.now(UTC), after=_SILENT_AFTER)
-            rows += [Item(_SILENT, row.concentrator, row.heard_at, f"{row.collector} is not heard") for row in heard]
-        if kind in (None, _RECHARGED):
-            since = datetime.now(UTC) - _RECHARGED_FOR
-            told = (row for row in told_credit(connection) if row.is_recharge and row.changed_at > since)
-            rows += [Item(_RECHARGED, row.meter, row.changed_at, f"{row.name} changed") for row in told]
-        if kind in (None, HELD_DELIVERY):
-            held = shown(connection, states=["held"], limit=_MOST_HELD)
-            rows += [Item(HELD_DELIVERY, str(row.id), row.changed_at, _told(row)) for row in reversed(held)]
+        rows = waiting(connection, kind=kind, now=datetime.now(UTC))
     table = Table("kind", "subject", "since", "detail", title=f"{len(rows)} items")
     for row in rows:
         table.add_row(row.kind, row.subject, _at(row.since), row.detail)
     Console().print(table)
-
-
-def _told(held: Shown) -> str:
-    return f"{held.provider} told {held.news}: {held.detail}"
 
 
 def show_heard(environ: Mapping[str, str]) -> None:
@@ -69,7 +48,7 @@ def show_heard(environ: Mapping[str, str]) -> None:
     table = Table("concentrator", "collector", "heard", "meters", "failing", "spool", "oldest, s", "clock ahead, s")
     for row in rows:
         ago_s = (now - row.heard_at).total_seconds()
-        style = "red" if now - row.heard_at > _SILENT_AFTER else None
+        style = "red" if now - row.heard_at > SILENT_AFTER else None
         figures = (row.meters, row.failing, row.spool_sweeps, row.spool_oldest_s)
         ahead = f"{row.clock_ahead.total_seconds():+.1f}"
         table.add_row(row.concentrator, row.collector, f"{ago_s:.0f} s ago", *map(str, figures), ahead, style=style)
@@ -79,7 +58,7 @@ def show_heard(environ: Mapping[str, str]) -> None:
 def show_own_credit(environ: Mapping[str, str], *, meter: str | None) -> None:
     """Print what meters tell of credit that they keep themselves, and what has become of it since."""
     with finance_connection(environ) as connection:
-        rows = [row for row in told_credit(connection) if meter in (None, row.meter)]
+        rows = told_credit(connection, meter=meter)
     table = Table("meter", "quantity", "first told", "was", "is", "since", "changes")
     for row in rows:
         first, now = (text[:_SHOWN_CHARACTERS] for text in (row.first_value, row.value))

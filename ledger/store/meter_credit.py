@@ -28,7 +28,17 @@ ON CONFLICT DO NOTHING
 _TOLD = """
 SELECT meter, name, min(told_at) AS first_at, (array_agg(value ORDER BY told_at))[1] AS first_value,
     max(told_at) AS changed_at, (array_agg(value ORDER BY told_at DESC))[1] AS value, count(*) - 1 AS changes
-FROM ledger.meter_credit GROUP BY meter, name ORDER BY meter, name
+FROM ledger.meter_credit WHERE %(meter)s::text IS NULL OR meter = %(meter)s
+GROUP BY meter, name ORDER BY meter, name
+"""
+# What was told since, and is not the first of its kind: a look at the index says that, whatever else is kept.
+_RECHARGED = """
+SELECT meter, name, max(told_at) AS changed_at FROM ledger.meter_credit AS kept
+WHERE told_at > %(since)s AND (name = 'purchases' OR starts_with(name, 'recharge')) AND EXISTS (
+    SELECT FROM ledger.meter_credit AS before
+    WHERE before.meter = kept.meter AND before.name = kept.name AND before.told_at < kept.told_at
+)
+GROUP BY meter, name ORDER BY meter, name
 """
 
 
@@ -50,6 +60,15 @@ class ToldCredit:
         return self.changes > 0 and (self.name == "purchases" or self.name.startswith("recharge"))
 
 
+@dataclass(frozen=True, slots=True)
+class Recharge:
+    """A quantity of a meter's that tells of credit loaded into it past every account, and when it changed last."""
+
+    meter: str
+    name: str
+    changed_at: datetime
+
+
 def keep_meter_credit(cursor: Cursor[TupleRow], readings: Iterable[wire.RegisterReading]) -> None:
     """Keep what these readings tell of their meters' own credit, as far as it is news."""
     rows = [
@@ -61,7 +80,13 @@ def keep_meter_credit(cursor: Cursor[TupleRow], readings: Iterable[wire.Register
         cursor.execute(_KEEP, [list(column) for column in zip(*rows, strict=True)])
 
 
-def told_credit(connection: Connection[Any]) -> list[ToldCredit]:
-    """Return what every meter told of its own credit, by meter and name."""
+def told_credit(connection: Connection[Any], *, meter: str | None = None) -> list[ToldCredit]:
+    """Return what every meter told of its own credit, or one, by meter and name."""
     with connection.cursor(row_factory=class_row(ToldCredit)) as cursor:
-        return cursor.execute(_TOLD).fetchall()
+        return cursor.execute(_TOLD, {"meter": meter}).fetchall()
+
+
+def recharged(connection: Connection[Any], *, since: datetime) -> list[Recharge]:
+    """Return the quantities that tell of credit loaded into a meter itself after an instant, by meter and name."""
+    with connection.cursor(row_factory=class_row(Recharge)) as cursor:
+        return cursor.execute(_RECHARGED, {"since": since}).fetchall()

@@ -8,25 +8,35 @@ from ledger.domain.event import Event
 from ledger.domain.meter import ReadingHeld
 from ledger.domain.supply_life import HoldResolved, Resolution
 from ledger.store.application import Ledger
-from ledger.usecases.attempt import appended
+from ledger.store.command import Command
+from ledger.usecases.attempt import appended, checked_key
 from ledger.usecases.codes import checked_code
 from ledger.values.errors import NotFound, Refused
 from ledger.values.identity import supply_stream
 
 
 def resolve_hold(
-    ledger: Ledger, *, position: int, resolution: Resolution, operator: str, reason: str, now: datetime
+    ledger: Ledger,
+    *,
+    position: int,
+    resolution: Resolution,
+    operator: str,
+    reason: str,
+    now: datetime,
+    key: str = "",
 ) -> HoldResolved:
     """Decide on the held reading whose event stands at a position; returns the decision as it was recorded.
 
-    `operator` is an opaque id, `reason` a code. Raises NotFound where no held reading stands there, Refused where it
-    was decided on before, or where it is no longer known what it said.
+    `operator` is an opaque id, `reason` a code. The same `key` with the same content returns the first decision.
+    Raises NotFound where no held reading stands there, Conflict for a key that came with other content, Refused where
+    it was decided on before, or where it is no longer known what it said.
     """
     checked_code(operator, what="operator")
     checked_code(reason, what="reason")
     held = _held_at(ledger, position)
     stream = supply_stream(held.supply)
-    decided: list[HoldResolved] = []
+    content = {"position": str(position), "resolution": resolution, "operator": operator, "reason": reason}
+    command = Command(f"hold/{checked_key(key)}", content) if key else None
 
     def decide() -> Sequence[Event]:
         state, version = ledger.folded(stream, supply_stream_of.evolve, None)
@@ -43,11 +53,12 @@ def resolve_hold(
                     f"the reading at position {position} was decided on by {fact.operator}: {fact.resolution},"
                     f" {fact.reason}; decide on a newer one"
                 )
-        decided[:] = [_decision(held, resolution, operator, reason, now)]
-        return [Event(stream, version + 1, decided[0])]
+        return [Event(stream, version + 1, _decision(held, resolution, operator, reason, now))]
 
-    appended(ledger, decide)
-    return decided[0]
+    logged = ledger.event_at(appended(ledger, decide, command=command))
+    if logged is None or not isinstance(logged.fact, HoldResolved):
+        raise AssertionError(f"the decision on the reading at position {position} was not recorded")
+    return logged.fact
 
 
 def _held_at(ledger: Ledger, position: int) -> ReadingHeld:

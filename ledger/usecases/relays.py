@@ -25,11 +25,13 @@ from ledger.domain.relay import (
 from ledger.domain.site import SiteSettingsChanged, in_force
 from ledger.domain.supply import Supply
 from ledger.store.application import Ledger
-from ledger.usecases.attempt import appended
+from ledger.store.command import Command
+from ledger.usecases.attempt import appended, checked_key
 from ledger.usecases.codes import checked_code
 from ledger.usecases.money.limits import check_two_people
 from ledger.values.errors import InvalidValue, NotFound, Refused
 from ledger.values.identity import relay_stream, site_stream, supply_stream
+from ledger.values.instants import in_utc
 
 CREDIT: Final = "credit"
 OPERATOR: Final = "operator"
@@ -46,17 +48,18 @@ class _Switchable:
     settings: SiteSettingsChanged
 
 
-def consent_to_close(ledger: Ledger, *, supply: str, channel: str, now: datetime) -> int:
+def consent_to_close(ledger: Ledger, *, supply: str, channel: str, now: datetime, key: str = "") -> int:
     """Take a consumer's consent to being switched on, told through a channel; `control` orders it, once.
 
     Raises NotFound for an unknown supply point, Refused where a lock is set, nothing is to be closed, or its site
-    asks for no consent.
+    asks for no consent. As with all that is done here, the same `key` with the same content has one effect, and
+    returns where that stands; Conflict is raised for a key that came with other content.
     """
     checked_code(channel, what="channel")
-    switchable = _switchable(ledger, supply, now)
-    _check_mode(switchable)
 
     def fact(relay: Relay) -> Fact:
+        switchable = _switchable(ledger, supply, now)
+        _check_mode(switchable)
         if relay.locks:
             raise Refused(
                 f"supply point {supply!r} is held off by {', '.join(sorted(relay.locks))}; {_remedies(relay)}, and"
@@ -66,7 +69,7 @@ def consent_to_close(ledger: Ledger, *, supply: str, channel: str, now: datetime
             raise Refused(f"supply point {supply!r} is on, or on its way to be; there is nothing to consent to")
         return CloseConsented(supply=supply, account=switchable.account, channel=channel, recorded_at=now)
 
-    return _appended(ledger, supply, fact)
+    return _appended(ledger, supply, fact, _keyed("consent", key, supply=supply, channel=channel))
 
 
 def set_lock(
@@ -78,6 +81,7 @@ def set_lock(
     now: datetime,
     cause: str = OPERATOR,
     until: datetime | None = None,
+    key: str = "",
 ) -> int:
     """Lock a supply point off for a cause, with a reason code and the operator's id; `control` orders it open.
 
@@ -86,10 +90,10 @@ def set_lock(
     """
     _check_words(reason, operator)
     locked_for = checked_cause(cause)
-    _check_end(until, now)
-    switchable = _switchable(ledger, supply, now)
 
     def fact(relay: Relay) -> Fact:
+        _check_end(until, now)
+        switchable = _switchable(ledger, supply, now)
         if cause in relay.locks:
             raise Refused(f"supply point {supply!r} is locked{_by(cause)} already; unlock it first")
         return LockSet(
@@ -105,7 +109,8 @@ def set_lock(
             recorded_at=now,
         )
 
-    return _appended(ledger, supply, fact)
+    words = {"reason": reason, "operator": operator, "cause": cause, "until": _told(until)}
+    return _appended(ledger, supply, fact, _keyed("lock", key, supply=supply, **words))
 
 
 def clear_lock(
@@ -117,6 +122,7 @@ def clear_lock(
     now: datetime,
     cause: str = OPERATOR,
     approved_by: str = "",
+    key: str = "",
 ) -> int:
     """Clear a lock; the supply is switched on as its site reconnects, if nothing else holds it off.
 
@@ -127,9 +133,9 @@ def clear_lock(
     locked_for = checked_cause(cause)
     if approved_by:
         checked_code(approved_by, what="second person")
-    occupancy = _supply(ledger, supply).occupancy_at(now)
 
     def fact(relay: Relay) -> Fact:
+        occupancy = _supply(ledger, supply).occupancy_at(now)
         if cause not in relay.locks:
             others = f"; it is held off by {', '.join(sorted(relay.locks))}" if relay.locks else ""
             raise Refused(f"supply point {supply!r} has no {_named(cause)} to clear{others}")
@@ -147,42 +153,48 @@ def clear_lock(
             recorded_at=now,
         )
 
-    return _appended(ledger, supply, fact)
+    words = {"reason": reason, "operator": operator, "cause": cause, "approved_by": approved_by}
+    return _appended(ledger, supply, fact, _keyed("unlock", key, supply=supply, **words))
 
 
-def force_on(ledger: Ledger, *, supply: str, reason: str, operator: str, until: datetime, now: datetime) -> int:
+def force_on(
+    ledger: Ledger, *, supply: str, reason: str, operator: str, until: datetime, now: datetime, key: str = ""
+) -> int:
     """Let neither credit nor a timetable keep a supply off until an instant, at most a month away.
 
     Other locks hold, and the site's reconnection mode does: where it asks for consent, that is given as ever. Raises
     NotFound for an unknown supply point, InvalidValue for an end that is none.
     """
     _check_words(reason, operator)
-    _check_end(until, now)
-    if until > now + LONGEST_FORCING:
-        raise InvalidValue(
-            f"until {until.isoformat()} is more than {LONGEST_FORCING.days} days away; force it again then"
-        )
-    switchable = _switchable(ledger, supply, now)
 
     def fact(_relay: Relay) -> Fact:
+        _check_end(until, now)
+        if until > now + LONGEST_FORCING:
+            raise InvalidValue(
+                f"until {until.isoformat()} is more than {LONGEST_FORCING.days} days away; force it again then"
+            )
+        account = _switchable(ledger, supply, now).account
         return ForcedOn(
-            supply=supply, account=switchable.account, reason=reason, operator=operator, until=until, recorded_at=now
+            supply=supply, account=account, reason=reason, operator=operator, until=until, recorded_at=now
         )
 
-    return _appended(ledger, supply, fact)
+    words = {"reason": reason, "operator": operator, "until": _told(until)}
+    return _appended(ledger, supply, fact, _keyed("force-on", key, supply=supply, **words))
 
 
-def end_forcing(ledger: Ledger, *, supply: str, reason: str, operator: str, now: datetime) -> int:
+def end_forcing(ledger: Ledger, *, supply: str, reason: str, operator: str, now: datetime, key: str = "") -> int:
     """Let credit and timetables count again before the time is over. Raises Refused where nothing is forced."""
     _check_words(reason, operator)
-    _supply(ledger, supply)
 
     def fact(relay: Relay) -> Fact:
+        _supply(ledger, supply)
         if not relay.is_forced_on(now):
             raise Refused(f"supply point {supply!r} is not forced on")
         return ForcingEnded(supply=supply, reason=reason, operator=operator, recorded_at=now)
 
-    return _appended(ledger, supply, fact)
+    return _appended(
+        ledger, supply, fact, _keyed("end-forcing", key, supply=supply, reason=reason, operator=operator)
+    )
 
 
 def consents_with_top_up(ledger: Ledger, *, account: str, channel: str, now: datetime) -> list[Event]:
@@ -282,12 +294,24 @@ def _supply(ledger: Ledger, supply: str) -> Supply:
     return state
 
 
-def _appended(ledger: Ledger, supply: str, fact: Callable[[Relay], Fact]) -> int:
-    """Append what a rule makes of the relay as it is now; `control` writes to the same stream at any moment."""
+def _keyed(kind: str, key: str, **content: str) -> Command | None:
+    """Return the command under its caller's key; None for a caller without one."""
+    return Command(f"{kind}/{checked_key(key)}", content) if key else None
+
+
+def _told(until: datetime | None) -> str:
+    return "" if until is None else in_utc(until).isoformat()
+
+
+def _appended(ledger: Ledger, supply: str, fact: Callable[[Relay], Fact], command: Command | None) -> int:
+    """Append what a rule makes of the relay as it is now; `control` writes to the same stream at any moment.
+
+    The rule looks at everything that may have changed since a key was first used, for then nothing is looked at.
+    """
     stream = relay_stream(supply)
 
     def decide() -> Sequence[Event]:
         relay, version = ledger.folded(stream, relay_stream_of.evolve, Relay(supply=supply))
         return [Event(stream, version + 1, fact(relay))]
 
-    return appended(ledger, decide)
+    return appended(ledger, decide, command=command)

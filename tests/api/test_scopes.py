@@ -1,6 +1,8 @@
 """Every operation against every scope: who may, and which operations take an Idempotency-Key."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -57,6 +59,9 @@ MAY = {
     "GET /v1/tariffs/{tariff}/versions": "kpfoa",
     "GET /v1/tariffs/{tariff}/quote": "kpfoa",
     "GET /v1/held-readings": "oa",
+    "POST /v1/held-readings/{position}/releases": "o",
+    "POST /v1/held-readings/{position}/dismissals": "o",
+    "GET /v1/worklist": "foa",
     "GET /v1/trial-balance": "fa",
 }
 # Signed by the provider, not opened by a key; or part of another's table.
@@ -66,12 +71,8 @@ WITHOUT_KEY = {
     "POST /v1/accounts",
     "POST /v1/agents",
     "POST /v1/agents/{agent}/terms",
-    "POST /v1/batches",
     "POST /v1/proposals/{proposal}/approvals",
     "POST /v1/proposals/{proposal}/rejections",
-    "POST /v1/supplies/{supply}/consents",
-    "POST /v1/supplies/{supply}/locks",
-    "POST /v1/supplies/{supply}/unlocks",
 }
 
 
@@ -110,3 +111,9 @@ def test_every_operation_is_for_the_scopes_that_are_told_here_and_no_other(
 def test_every_operation_that_moves_money_takes_an_idempotency_key(operations: dict[str, set[str]]) -> None:
     posts = {operation for operation in operations if operation.startswith("POST")}
     assert {row for row in posts if "Idempotency-Key" not in operations[row]} == WITHOUT_KEY
+
+
+def test_the_page_about_the_api_tells_every_operation_with_its_scopes() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "http-api.md").read_text(encoding="utf-8")
+    told = dict(re.findall(r"^\| `(\w+ /v1/\S+)` \| (.+) \|$", page, flags=re.MULTILINE))
+    assert told == {operation: ", ".join(SCOPES[letter] for letter in may) for operation, may in MAY.items()}

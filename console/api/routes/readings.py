@@ -1,17 +1,22 @@
-"""Readings that were held instead of billed, and why."""
+"""Readings that were held instead of billed, why, and what people decide on them."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query
 from psycopg.rows import dict_row
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from console.api.access import AnyService, needing
 from console.api.keys import ApiKey
+from console.api.orders import Order
 from console.api.paging import Limit, Page, PositionCursor, paged
 from console.api.problems import responses
-from console.api.values import Code, Kwh, kwh_text
+from console.api.services import Services
+from console.api.values import Code, IdempotencyKey, Kwh, PositionInPath, kwh_text
+from console.api.who import api_key
+from ledger.domain.supply_life import Resolution
+from ledger.usecases.holds import resolve_hold
 
 router = APIRouter(prefix="/v1/held-readings", tags=["readings"])
 
@@ -37,6 +42,17 @@ class HeldReading(BaseModel):
     is_open: bool
 
 
+class HoldDecided(BaseModel):
+    """What was decided on a held reading; it is settled with the supply point's next one."""
+
+    supply: Code
+    reading: str
+    read_at: datetime
+    outcome: Literal["released", "dismissed"]
+    operator: str
+    decided_at: datetime = Field(description="When it was decided; of a key that came before, then.")
+
+
 @router.get("", responses=responses(401, 403, 422, 429))
 def list_held(
     services: AnyService,
@@ -51,6 +67,50 @@ def list_held(
     with services.reading() as connection, connection.cursor(row_factory=dict_row) as rows:
         found = [_shown(row) for row in rows.execute(_HELD, wanted)]
     return paged(found, limit=limit, key=lambda row: str(row.position))
+
+
+@router.post("/{position}/releases", status_code=201, responses=responses(401, 403, 404, 409, 422, 429))
+def release(
+    position: PositionInPath,
+    body: Order,
+    idempotency_key: IdempotencyKey,
+    services: AnyService,
+    key: Annotated[ApiKey, Depends(needing("operator"))],
+) -> HoldDecided:
+    """Release a held reading, once: it is billed if it is later than what is billed, else it is a correction."""
+    return _decided(services, position, "release", body, api_key(key, idempotency_key))
+
+
+@router.post("/{position}/dismissals", status_code=201, responses=responses(401, 403, 404, 409, 422, 429))
+def dismiss(
+    position: PositionInPath,
+    body: Order,
+    idempotency_key: IdempotencyKey,
+    services: AnyService,
+    key: Annotated[ApiKey, Depends(needing("operator"))],
+) -> HoldDecided:
+    """Dismiss a held reading, once: it is no money, and its episode is closed."""
+    return _decided(services, position, "dismiss", body, api_key(key, idempotency_key))
+
+
+def _decided(services: Services, position: int, resolution: Resolution, words: Order, key: str) -> HoldDecided:
+    fact = resolve_hold(
+        services.ledger,
+        position=position,
+        resolution=resolution,
+        operator=words.operator,
+        reason=words.reason,
+        now=services.now(),
+        key=key,
+    )
+    return HoldDecided(
+        supply=fact.supply,
+        reading=str(fact.reading),
+        read_at=fact.read_at,
+        outcome="released" if fact.resolution == "release" else "dismissed",
+        operator=fact.operator,
+        decided_at=fact.recorded_at,
+    )
 
 
 def _shown(row: dict[str, Any]) -> HeldReading:

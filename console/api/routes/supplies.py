@@ -11,7 +11,8 @@ from console.api.codes import SupplyInPath
 from console.api.keys import ApiKey
 from console.api.paging import CodeCursor, Limit, Page, paged
 from console.api.problems import responses
-from console.api.values import Body, Code, Instant
+from console.api.values import Body, Code, IdempotencyKey, Instant
+from console.api.who import api_key
 from ledger.usecases.relays import clear_lock, consent_to_close, set_lock
 from ledger.values.errors import NotFound
 from projections.queries import RelayState
@@ -79,7 +80,7 @@ class NewConsent(Body):
 
 
 class Recorded(BaseModel):
-    """Where a command stands in the ledger."""
+    """Where a command stands in the ledger; of a key that came before, where its first one does."""
 
     position: int
 
@@ -112,12 +113,19 @@ def show_supply(
 def consent(
     supply: SupplyInPath,
     body: NewConsent,
+    idempotency_key: IdempotencyKey,
     services: AnyService,
-    _key: Annotated[ApiKey, Depends(needing("kiosk", "operator"))],
+    key: Annotated[ApiKey, Depends(needing("kiosk", "operator"))],
 ) -> Recorded:
-    """Take a consumer's word that the supply may be switched on."""
+    """Take a consumer's word that the supply may be switched on, once per Idempotency-Key of this API key."""
     return Recorded(
-        position=consent_to_close(services.ledger, supply=supply, channel=body.channel, now=services.now())
+        position=consent_to_close(
+            services.ledger,
+            supply=supply,
+            channel=body.channel,
+            key=api_key(key, idempotency_key),
+            now=services.now(),
+        )
     )
 
 
@@ -125,10 +133,11 @@ def consent(
 def lock(
     supply: SupplyInPath,
     body: NewLock,
+    idempotency_key: IdempotencyKey,
     services: AnyService,
-    _key: Annotated[ApiKey, Depends(needing("operator"))],
+    key: Annotated[ApiKey, Depends(needing("operator"))],
 ) -> Recorded:
-    """Hold a supply off for a cause that people lock for."""
+    """Hold a supply off for a cause that people lock for, once per Idempotency-Key of this API key."""
     return Recorded(
         position=set_lock(
             services.ledger,
@@ -137,6 +146,7 @@ def lock(
             operator=body.operator,
             cause=body.cause,
             until=body.until,
+            key=api_key(key, idempotency_key),
             now=services.now(),
         )
     )
@@ -146,10 +156,11 @@ def lock(
 def unlock(
     supply: SupplyInPath,
     body: NewUnlock,
+    idempotency_key: IdempotencyKey,
     services: AnyService,
-    _key: Annotated[ApiKey, Depends(needing("operator"))],
+    key: Annotated[ApiKey, Depends(needing("operator"))],
 ) -> Recorded:
-    """Clear the lock of a cause; the others keep holding."""
+    """Clear the lock of a cause, once per Idempotency-Key of this API key; the others keep holding."""
     return Recorded(
         position=clear_lock(
             services.ledger,
@@ -158,6 +169,7 @@ def unlock(
             operator=body.operator,
             cause=body.cause,
             approved_by=body.approved_by or "",
+            key=api_key(key, idempotency_key),
             now=services.now(),
         )
     )

@@ -9,6 +9,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 from console.api.access import AnyService, needing
 from console.api.codes import TariffInPath
 from console.api.keys import ApiKey
+from console.api.paging import CodeCursor, Limit, Page, PositionCursor, paged
 from console.api.problems import responses
 from console.api.values import Amount, Code, Kwh, PaidAmount
 from console.tariffs.published import published_tariffs
@@ -59,18 +60,31 @@ class Quote(BaseModel):
 
 
 @router.get("", responses=responses(401, 403, 422, 429))
-def list_tariffs(services: AnyService, _key: Annotated[ApiKey, Depends(needing(*_READERS))]) -> list[TariffVersion]:
-    """List the newest version of every tariff."""
+def list_tariffs(
+    services: AnyService,
+    _key: Annotated[ApiKey, Depends(needing(*_READERS))],
+    limit: Limit = 100,
+    cursor: CodeCursor = "",
+) -> Page[TariffVersion]:
+    """List the newest version of every tariff, by code."""
     with services.reading() as connection:
-        return [_shown(history.versions[-1]) for history in published_tariffs(connection).values()]
+        histories = published_tariffs(connection)
+    rows = [_shown(histories[code].versions[-1]) for code in sorted(histories) if code > cursor]
+    return paged(rows, limit=limit, key=lambda row: row.tariff)
 
 
 @router.get("/{tariff}/versions", responses=responses(401, 403, 404, 422, 429))
 def list_versions(
-    tariff: TariffInPath, services: AnyService, _key: Annotated[ApiKey, Depends(needing(*_READERS))]
-) -> list[TariffVersion]:
-    """List all versions of a tariff, by when they take effect."""
-    return [_shown(version) for version in _history(services, tariff).versions]
+    tariff: TariffInPath,
+    services: AnyService,
+    _key: Annotated[ApiKey, Depends(needing(*_READERS))],
+    limit: Limit = 100,
+    cursor: PositionCursor = 0,
+) -> Page[TariffVersion]:
+    """List a tariff's versions by number."""
+    versions = sorted(_history(services, tariff).versions, key=lambda row: row.version)
+    rows = [_shown(row) for row in versions if row.version > cursor]
+    return paged(rows, limit=limit, key=lambda row: str(row.version))
 
 
 @router.get("/{tariff}/quote", responses=responses(401, 403, 404, 422, 429))
