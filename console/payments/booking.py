@@ -25,6 +25,8 @@ _LONGEST_PAUSE = timedelta(hours=1)
 _LONGEST_PAUSE_BEHIND = timedelta(seconds=30)
 # Providers deliver again for about as long; what is not told by then, nobody tells.
 _TOLD_WITHIN = timedelta(days=4)
+# After a long rest, what it follows may be a few rows further on.
+_TRIES_BEFORE_HELD = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +44,8 @@ def book_next(connection: Connection[Any], ledger: Ledger, *, now: datetime) -> 
 
 
 def _booked(connection: Connection[Any], ledger: Ledger, delivery: Delivery, *, now: datetime) -> State:
-    if delivery.news == "charged-back" and deliveries.won_before(connection, delivery):
-        # Its key is used, so that the ledger would take it for the chargeback that it has.
+    if deliveries.is_charged_back_once_more(connection, delivery):
+        # The ledger has one chargeback of a payment, and would take this one for it.
         why = "charged back once more, after the dispute was won; adjust the account, then settle this by hand"
         return _held(connection, delivery, why, now=now)
     try:
@@ -51,7 +53,7 @@ def _booked(connection: Connection[Any], ledger: Ledger, delivery: Delivery, *, 
     except BalancesBehind as error:
         return _put_off(connection, delivery, str(error), now=now, at_most=_LONGEST_PAUSE_BEHIND)
     except NotYet as error:
-        if now - delivery.received_at > _TOLD_WITHIN:
+        if now - delivery.received_at > _TOLD_WITHIN and delivery.attempts >= _TRIES_BEFORE_HELD:
             return _held(connection, delivery, f"{error}, for {_TOLD_WITHIN.days} days; ask the provider", now=now)
         return _put_off(connection, delivery, str(error), now=now, at_most=_LONGEST_PAUSE)
     except LedgerError as error:

@@ -33,14 +33,20 @@ UPDATE payments.deliveries SET state = %s, detail = %s, position = %s, not_befor
     changed_at = now()
 WHERE id = %s
 """
-# What waited for this payment to be told of is due at once, in the order in which it came.
+# What waited for this payment to be told of, or was held since nothing told of it, is due at once, in the order in
+# which it came; what is held for another reason will be once more.
 _WAKE = """
-UPDATE payments.deliveries SET not_before = now()
-WHERE provider = %s AND reference_hash = %s AND state = 'waiting'
+UPDATE payments.deliveries SET not_before = now(), state = 'waiting'
+WHERE provider = %s AND reference_hash = %s AND state IN ('waiting', 'held') AND id <> %s
 """
-_WON_BEFORE = """
-SELECT 1 FROM payments.deliveries AS won JOIN payments.deliveries AS this USING (provider, reference_hash)
-WHERE this.id = %(id)s AND won.news = 'dispute-won' AND won.state = 'booked' AND won.happened_at < this.happened_at
+# A chargeback that happened after a dispute was won, whichever of the two is booked first.
+_ONCE_MORE = """
+SELECT 1 FROM payments.deliveries AS other JOIN payments.deliveries AS this USING (provider, reference_hash)
+WHERE this.id = %s AND (
+    (this.news = 'charged-back' AND other.news = 'dispute-won' AND other.state = 'booked'
+        AND other.happened_at < this.happened_at)
+    OR (this.news = 'dispute-won' AND other.news = 'charged-back' AND other.happened_at > this.happened_at)
+)
 """
 
 
@@ -107,14 +113,14 @@ def mark(
     connection.execute(_MARK, (state, detail, position, now, delivery.id))
 
 
-def won_before(connection: Connection[Any], delivery: Delivery) -> bool:
-    """Tell whether a dispute over this payment was won, and booked, before this news happened."""
-    return connection.execute(_WON_BEFORE, {"id": delivery.id}).fetchone() is not None
+def is_charged_back_once_more(connection: Connection[Any], delivery: Delivery) -> bool:
+    """Tell whether this is a chargeback after a won dispute, or a won dispute with a chargeback after it."""
+    return connection.execute(_ONCE_MORE, (delivery.id,)).fetchone() is not None
 
 
 def wake(connection: Connection[Any], delivery: Delivery) -> None:
     """Let what waited for this payment be looked at again."""
-    connection.execute(_WAKE, (delivery.provider, delivery.reference_hash))
+    connection.execute(_WAKE, (delivery.provider, delivery.reference_hash, delivery.id))
 
 
 def _check_same(connection: Connection[Any], key: tuple[str, str], digest: bytes) -> None:

@@ -158,6 +158,14 @@ def test_a_chargeback_after_a_won_dispute_is_held_and_the_first_told_again_is_no
     assert shop.balance(account) == 25
 
 
+def test_a_won_dispute_that_is_told_after_the_next_chargeback_is_held(shop: Shop) -> None:
+    account, payment = shop.new_account(), shop.new_payment()
+    story = (("succeeded", 1), ("charged-back", 2), ("charged-back", 4), ("dispute-won", 3))
+    told = [shop.news(kind, payment, at=f"2026-03-0{day}T12:00:00Z", account=account) for kind, day in story]
+    assert shop.tells(*told) == ["booked", "booked", "booked", "held"]
+    assert shop.balance(account) == 0
+
+
 def test_money_in_another_currency_is_never_given_to_an_account(shop: Shop) -> None:
     account = shop.new_account()
     shop.tells(shop.news("succeeded", shop.new_payment(), account=account, currency="EUR"))
@@ -208,9 +216,27 @@ def test_a_failed_payment_is_noted_and_moves_nothing(shop: Shop) -> None:
 def test_what_nothing_ever_told_of_is_given_to_a_person(shop: Shop) -> None:
     back = shop.news("refunded", shop.new_payment())
     assert shop.tells(back) == ["waiting"]
-    assert shop.books_all(after=timedelta(days=3)) == ["waiting"]
+    for days in (2, 3):
+        assert shop.books_all(after=timedelta(days=days)) == ["waiting"]
     assert shop.books_all(after=timedelta(days=5)) == ["held"]
     assert "for 4 days; ask the provider" in shop.rows([back])[0][1]
+
+
+def test_what_was_held_since_nothing_told_of_it_is_booked_when_something_does(shop: Shop) -> None:
+    account, payment = shop.new_account(), shop.new_payment()
+    back = shop.news("refunded", payment)
+    assert shop.tells(back) == ["waiting"]
+    assert [shop.books_all(after=timedelta(days=days))[0] for days in (2, 3, 5)] == ["waiting", "waiting", "held"]
+    assert shop.tells(shop.news("succeeded", payment, account=account)) == ["booked", "booked"]
+    assert shop.balance(account) == 0
+
+
+def test_after_a_rest_of_many_days_what_follows_within_the_rows_is_found(shop: Shop) -> None:
+    account, payment = shop.new_account(), shop.new_payment()
+    shop.delivers(shop.news("refunded", payment))
+    shop.delivers(shop.news("succeeded", payment, account=account))
+    assert shop.books_all(after=timedelta(days=9)) == ["waiting", "booked", "booked"]
+    assert shop.balance(account) == 0
 
 
 def test_secrets_are_changed_one_side_at_a_time(shop: Shop) -> None:
