@@ -10,7 +10,7 @@ help:
 	@echo "make demo        set everything up and watch the main job run"
 	@echo "make test        set everything up and run the tests"
 	@echo "make test-field  500 runs of the collector's fault campaign (about a quarter of an hour)"
-	@echo "make test-payments  serve and payments killed at 100 instants between a webhook and the ledger"
+	@echo "make test-payments  serve and payments killed at 100 instants between a webhook and the ledger, and while charging"
 	@echo "make test-kafka  the integration tests against Apache Kafka (needs Java 17+ and Maven)"
 	@echo "make test-long   the properties with more than a thousand examples each (a quarter of an hour or more)"
 	@echo "make fuzz        random bytes as Modbus answers, registration packets and MQTT payloads (EXAMPLES=100000)"
@@ -40,7 +40,7 @@ test-field: setup
 	@WATTLEDGER_FIELD_RUNS=$${WATTLEDGER_FIELD_RUNS:-500} $(BIN)/pytest tests/field -s
 
 test-payments: setup
-	@WATTLEDGER_PAYMENT_KILLS=$${WATTLEDGER_PAYMENT_KILLS:-100} $(BIN)/pytest tests/payments/test_killed.py -s
+	@WATTLEDGER_PAYMENT_KILLS=$${WATTLEDGER_PAYMENT_KILLS:-100} $(BIN)/pytest -s tests/payments/test_killed.py tests/payments/test_autopay.py
 
 test-kafka: setup
 	@WATTLEDGER_TEST_BROKER=apache $(BIN)/pytest -m kafka

@@ -29,7 +29,9 @@ PAYMENTS = Role(name="payments", database_role="wattledger_payments", charges_me
 NOTIFY = Role(name="notify", database_role="wattledger_notifier", tells_people=True)
 SIMULATE = Role(name="simulate", serves_health=False)
 COLLECT = Role(name="collect", uses_kafka=True, verifies_orders=True)
+# For trying things; no stack starts it unless asked.
+SANDBOX_PROVIDER = Role(name="sandbox-provider", serves_health=False)
 
 SERVER_ROLES = (PRICE, PROJECT, CONTROL, CALENDAR, SEAL, SERVE, PAYMENTS, NOTIFY)
 EDGE_ROLES = (SIMULATE, COLLECT)
-ROLES = {role.name: role for role in (*SERVER_ROLES, *EDGE_ROLES)}
+ROLES = {role.name: role for role in (*SERVER_ROLES, *EDGE_ROLES, SANDBOX_PROVIDER)}

@@ -7,6 +7,7 @@ from console.api.access import Access, Forgeries
 from console.api.routes import (
     accounts,
     agents,
+    autopay,
     balances,
     batches,
     credit,
@@ -31,6 +32,7 @@ POST that moves money takes an `Idempotency-Key`. Errors are problem details (RF
 _ROUTES = (
     accounts,
     credit,
+    autopay,
     balances,
     undoing,
     disputes,

@@ -31,6 +31,7 @@ def _in_path(name: str) -> Callable[[str], str]:
 AccountInPath = Annotated[str, Depends(_in_path("account"))]
 AgentInPath = Annotated[str, Depends(_in_path("agent"))]
 DisputeInPath = Annotated[str, Depends(_in_path("dispute"))]
+MethodInPath = Annotated[str, Depends(_in_path("method"))]
 ProposalInPath = Annotated[str, Depends(_in_path("proposal"))]
 ReceiptInPath = Annotated[str, Depends(_in_path("receipt"))]
 SupplyInPath = Annotated[str, Depends(_in_path("supply"))]

@@ -1,6 +1,7 @@
 """Values on the API's wire: amounts and energies are decimal texts, never numbers, so that no float touches them."""
 
-from datetime import datetime
+import re
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated
 
@@ -26,6 +27,7 @@ Amount = Annotated[
         examples=["25.00"],
     ),
 ]
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _PLACES = "|".join(f"0{{{zeros}}}[1-9][0-9]{{0,{5 - zeros}}}" for zeros in range(6))
 PaidAmount = Annotated[
     str,
@@ -70,6 +72,13 @@ def _only_a_number(value: object) -> object:
     return value
 
 
+def _only_date_text(value: object) -> object:
+    """Refuse numbers, which would be taken for seconds since 1970, and times."""
+    if not isinstance(value, date) and not (isinstance(value, str) and _DATE.fullmatch(value)):
+        raise ValueError("a date is ISO 8601 text, as in 2026-12-01")
+    return value
+
+
 Instant = Annotated[AwareDatetime, BeforeValidator(_only_text)]
 # As far as every reader of JSON counts exactly.
 _MOST_POSITION = 2**53 - 1
@@ -79,6 +88,7 @@ Position = Annotated[
     Field(ge=1, le=_MOST_POSITION, description="Where it stands in the ledger."),
     BeforeValidator(_only_a_number),
 ]
+LocalDate = Annotated[date, BeforeValidator(_only_date_text)]
 Kwh = Annotated[str, Field(description="Kilowatt-hours as decimal text.", examples=["12.345"])]
 IdempotencyKey = Annotated[
     str,

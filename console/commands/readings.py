@@ -58,6 +58,8 @@ def worklist(
 
     held-delivery: a payment provider told what cannot be booked as it is; see `deliveries list`.
 
+    unknown-charge: nobody knows whether an automatic top-up was charged; ask the provider, then `autopay settle`.
+
     collector-silent: a concentrator's collector was not heard for five minutes; `collectors heard` tells more.
 
     meter-recharged: within 31 days a meter's own purchases or recharge log changed: credit was loaded into the meter

@@ -28,13 +28,22 @@ def up(
             help="Processes that price; they share out the partitions of `meter-readings` among them.",
         ),
     ] = 1,
+    sandbox_provider: Annotated[
+        bool,
+        typer.Option(
+            "--sandbox-provider", help="Also stand in for a payment provider, to try things; moves no money."
+        ),
+    ] = False,
 ) -> None:
     """Run the whole system until Ctrl-C: services, schema, topics, and every role as its own process.
 
     PostgreSQL and the broker are embedded unless WATTLEDGER_DATABASE_URL (the owner's) or WATTLEDGER_KAFKA_BOOTSTRAP
     name ones outside. Data, logs and keys are under WATTLEDGER_DIRECTORY (.wattledger).
     """
+    from dataclasses import replace
+
     from console.roles import PRICE, SERVER_ROLES
+    from console.sandbox.beside import provider_settings, start_sandbox
     from console.settings import StackSettings
     from console.stack import Stack
     from console.supervisor import StopRequested, stop_on_signals
@@ -42,6 +51,8 @@ def up(
     if simulate and site is None:
         raise typer.BadParameter("the simulator needs a site file; give --site")
     settings = StackSettings.from_environment(os.environ)
+    if sandbox_provider:
+        settings = replace(settings, providers={**settings.providers, **provider_settings()})
     stop_requested = threading.Event()
     with (
         stop_on_signals(stop_requested),
@@ -52,6 +63,8 @@ def up(
             for role in SERVER_ROLES:
                 for number in range(1, 1 + (pricing_workers if role is PRICE else 1)):
                     stack.start_role(role.name, number=number)
+            if sandbox_provider:
+                start_sandbox(stack)
             for name in edge_roles(site=site, simulate=simulate):
                 stack.start_role(name, arguments=("--site", str(site)))
             stack.await_healthy()

@@ -10,11 +10,14 @@ from typing import Any
 import structlog
 from psycopg import Connection
 
-from console.payments import deliveries
+from console.payments import charges, deliveries
+from console.payments.charges import Charge
+from console.payments.charging import take_failure
 from console.payments.deliveries import Delivery, State
 from ledger.store.application import Ledger
 from ledger.store.standing import BalancesBehind
-from ledger.usecases.money.payments import NotYet, Told, book_told
+from ledger.usecases.autopay import Saying, autopay_of, unbind_method
+from ledger.usecases.money.payments import OPERATOR, NotYet, Told, book_told
 from ledger.values.errors import LedgerError
 
 log = structlog.get_logger(__name__)
@@ -58,6 +61,9 @@ def _booked(connection: Connection[Any], ledger: Ledger, delivery: Delivery, *, 
         return _put_off(connection, delivery, str(error), now=now, at_most=_LONGEST_PAUSE)
     except LedgerError as error:
         return _held(connection, delivery, str(error), now=now)
+    charge = charges.of_payment(connection, provider=delivery.provider, reference_hash=delivery.reference_hash)
+    if charge is not None:
+        _follow(connection, ledger, charge, delivery, now=now)
     return _marked(connection, delivery, position=position, now=now)
 
 
@@ -92,6 +98,31 @@ def _marked(connection: Connection[Any], delivery: Delivery, *, position: int, n
     state: State = "booked" if position else "noted"
     with connection.transaction():
         deliveries.mark(connection, delivery, state, now=now, position=position)
+        if delivery.news == "succeeded":
+            charges.booked(
+                connection,
+                charge=delivery.charge,
+                provider=delivery.provider,
+                reference_hash=delivery.reference_hash,
+                position=position,
+                now=now,
+            )
         if position:
             deliveries.wake(connection, delivery)
     return state
+
+
+def _follow(
+    connection: Connection[Any], ledger: Ledger, charge: Charge, delivery: Delivery, *, now: datetime
+) -> None:
+    """Do what news of a charge's newest attempt lead to; an earlier attempt's failure is known already.
+
+    Whose money was taken back is not charged again by itself: it would go round and round.
+    """
+    if delivery.news == "failed" and charge.state in ("pending", "unknown"):
+        take_failure(connection, ledger, charge, why=delivery.why, may_retry=True, now=now)
+    if delivery.news in ("refunded", "charged-back"):
+        bound = autopay_of(ledger, charge.account).methods.get(charge.method)
+        if bound is not None and bound.reference_hash == charge.method_hash:
+            by = Saying(account=charge.account, operator=OPERATOR, now=now)
+            unbind_method(ledger, by=by, method=charge.method, reason=delivery.news)

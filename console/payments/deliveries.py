@@ -123,6 +123,17 @@ def wake(connection: Connection[Any], delivery: Delivery) -> None:
     connection.execute(_WAKE, (delivery.provider, delivery.reference_hash, delivery.id))
 
 
+def why_failed(connection: Connection[Any], *, provider: str, reference_hash: str) -> str | None:
+    """Return why a payment failed, by what was told of it; None where nothing told that it did."""
+    with connection.cursor(row_factory=scalar_row) as cursor:
+        cursor.execute(
+            "SELECT why FROM payments.deliveries WHERE provider = %s AND reference_hash = %s AND news = 'failed'"
+            " ORDER BY id LIMIT 1",
+            (provider, reference_hash),
+        )
+        return cursor.fetchone()
+
+
 def _check_same(connection: Connection[Any], key: tuple[str, str], digest: bytes) -> None:
     with connection.cursor(row_factory=scalar_row) as cursor:
         cursor.execute("SELECT digest FROM payments.deliveries WHERE provider = %s AND event = %s", key)

@@ -12,7 +12,8 @@ What an adapter must keep to:
 - A PaymentEvent's `event` is the provider's id of the news, the same whenever it is delivered again; its `payment` is
   the provider's id of the payment, the same in everything it ever tells of it, and in the answer to a charge.
 - The same `event` always reads as the same PaymentEvent, whatever the time: it is compared with what came first.
-- `charge` passes `order.key` on as the provider's idempotency key: under one key, the provider charges once.
+- `charge` passes `order.key` on as the provider's idempotency key: under one key, the provider charges once, and what
+  it charges under another is another payment.
 - `charge` raises OutcomeUnknown, and returns nothing, whenever it cannot know whether money moved.
 - What is wrong is told without secrets and without the body: errors are logged, and told to whoever delivered.
 """

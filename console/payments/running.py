@@ -1,4 +1,4 @@
-"""`wattledger payments`: books what providers told; one active at a time, woken by deliveries."""
+"""`wattledger payments`: books what providers told, asks for charges, finds which are due; one active at a time."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -8,12 +8,19 @@ from typing import Any
 from prometheus_client import CollectorRegistry, Counter, Gauge
 from psycopg import Connection
 
+from console.payments import charges
 from console.payments.booking import Done, book_next
+from console.payments.charging import Charging
 from console.payments.deliveries import CHANNEL
+from console.payments.port import Charges
+from console.payments.providers import charges_in
+from console.payments.rhythms import Rhythms
 from ledger.store.application import Ledger
 from ledger.values.environment import Environment
+from ledger.values.outside import reference_hash
 from projections.checkpoint import checkpoint
 from projections.metrics import served
+from projections.pace import Pace
 from projections.process import Work, keep_working, stop_on_signals
 
 LOCK = 0x7061796D  # "paym" as an advisory lock
@@ -24,6 +31,9 @@ class PaymentsSettings:
     """All settings of `payments`."""
 
     database_url: str = field(repr=False)
+    providers: Mapping[str, Charges] = field(repr=False)
+    reference_key: str = field(repr=False)
+    look_every_s: float
     metrics_host: str
     metrics_port: int
 
@@ -35,31 +45,53 @@ class PaymentsSettings:
             database_url=environment.text(
                 "WATTLEDGER_DATABASE_URL", help_="postgresql://wattledger_payments:password@host/database"
             ),
+            providers=charges_in(environ),
+            reference_key=environment.text("WATTLEDGER_REFERENCE_KEY", default=""),
+            look_every_s=environment.seconds("WATTLEDGER_AUTOPAY_EVERY_S", default=1.0, minimum=0.1, maximum=3_600),
             metrics_host=environment.text("WATTLEDGER_METRICS_HOST", default="127.0.0.1"),
             metrics_port=environment.integer("WATTLEDGER_METRICS_PORT", default=0, minimum=0, maximum=65_535),
         )
         environment.check()
+        if settings.providers:
+            reference_hash("", key_hex=settings.reference_key)
         return settings
 
 
 @dataclass(slots=True, kw_only=True)
 class Payments:
-    """What the process does in a turn. `count` is told of each delivery that was taken up."""
+    """What the process does in a turn. `count` and `count_charge` are told what was taken up."""
 
     ledger: Ledger
+    charging: Charging
+    look: Pace
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    count: Callable[[Done], None] = lambda _done: None
+    count: Callable[[Done], None] = lambda _: None
+    count_charge: Callable[[str], None] = lambda _: None
+    rhythms: Rhythms = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.rhythms = Rhythms(self.ledger)
 
     def begin(self, connection: Connection[Any]) -> None:
-        """Begin where the rows say that it stands."""
+        """Begin where the rows say that it stands; ask again for what was being asked when a process died."""
+        charges.recover(connection)
+        self.rhythms = Rhythms(self.ledger)
 
     def turn(self, connection: Connection[Any]) -> bool:
-        """Do one thing that is due, money that came in first; tell whether there was any."""
-        done = book_next(connection, self.ledger, now=self.now())
-        if done is None:
+        """Do one thing that is due, money that came in first, then what was promised; tell whether there was any."""
+        now = self.now()
+        done = book_next(connection, self.ledger, now=now)
+        if done is not None:
+            self.count(done)
+            return True
+        outcome = self.charging.ask_next(connection, now=now)
+        if outcome:
+            self.count_charge(outcome)
+            return True
+        if not self.look.is_due():
             return False
-        self.count(done)
-        return True
+        charges.expire(connection, now=now)
+        return self.rhythms.make_due(connection, now=now) > 0
 
 
 def main(environ: Mapping[str, str]) -> int:
@@ -73,12 +105,19 @@ def main(environ: Mapping[str, str]) -> int:
         ["provider", "news", "outcome"],
         registry=registry,
     )
+    asked = Counter("wattledger_charges", "Charges asked for, by outcome", ["outcome"], registry=registry)
     ledger = Ledger(url=settings.database_url, checkpoint=checkpoint)
 
     def count(done: Done) -> None:
         taken_up.labels(provider=done.delivery.provider, news=done.delivery.news, outcome=done.state).inc()
 
-    payments = Payments(ledger=ledger, count=count)
+    payments = Payments(
+        ledger=ledger,
+        charging=Charging(ledger=ledger, providers=settings.providers, reference_key=settings.reference_key),
+        look=Pace(settings.look_every_s),
+        count=count,
+        count_charge=lambda outcome: asked.labels(outcome=outcome).inc(),
+    )
     try:
         with (
             stop_on_signals() as stop,
@@ -92,7 +131,10 @@ def main(environ: Mapping[str, str]) -> int:
 
 
 def work_of(payments: Payments) -> Work:
-    """Return the work; it is woken by each delivery, and looks each second for what waited."""
+    """Return the work; it is woken by each delivery, and looks each second for what waited.
+
+    While a provider is asked its connection is idle, for up to half a minute.
+    """
     return Work(
         name="payments",
         lock=LOCK,

@@ -105,6 +105,7 @@ class SignedCharges:
     url: str
     secrets: Sequence[str] = field(repr=False)
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    timeout_s: float = _TIMEOUT_S
 
     def charge(self, order: ChargeOrder) -> ChargeOutcome:
         """Charge a method; see `port.Charges`."""
@@ -122,7 +123,7 @@ class SignedCharges:
         # The URL is the operator's own setting, checked to be http(s) where it is read.
         request = urllib.request.Request(self.url, data=body, headers=headers, method="POST")  # noqa: S310
         try:
-            with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as response:  # noqa: S310 - the same
+            with urllib.request.urlopen(request, timeout=self.timeout_s) as response:  # noqa: S310 - the same
                 told = msgspec.json.decode(response.read(_MOST_ANSWER_BYTES), type=ChargeAnswer)
             return ChargeOutcome(
                 state=told.state,

@@ -1,4 +1,4 @@
-"""What waits for a person, from wherever it is known: read models, heartbeats, meters' own credit, deliveries."""
+"""What waits for a person, wherever it is known: read models, heartbeats, meters' own credit, deliveries, charges."""
 
 import hashlib
 from collections.abc import Iterator
@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from psycopg import Connection
 
+from console.payments.charges import UNKNOWN_CHARGE, newest
 from console.payments.desk import HELD_DELIVERY, shown
 from ledger.store.heartbeats import silent
 from ledger.store.meter_credit import recharged
@@ -66,3 +67,7 @@ def _elsewhere(connection: Connection[Any], kind: str | None, now: datetime) -> 
         for held in shown(connection, states=["held"], limit=_MOST_HELD):
             detail = f"{held.provider} told {held.news}: {held.detail}"
             yield Item(HELD_DELIVERY, str(held.id), held.changed_at, detail)
+    if kind in (None, UNKNOWN_CHARGE):
+        for charge in newest(connection, states=["unknown"], limit=_MOST_HELD):
+            detail = f"{charge.provider} may have charged account {charge.account}: {charge.detail}"
+            yield Item(UNKNOWN_CHARGE, charge.charge, charge.changed_at, detail)

@@ -78,7 +78,8 @@ def erase_person(connection: Connection[Any], *, account: str, reference_hashes:
             "DELETE FROM people.outside_references WHERE account = %s OR reference_hash = ANY (%s)",
             (account, list(reference_hashes)),
         )
-        return details + references.rowcount
+        methods = connection.execute("DELETE FROM people.payment_methods WHERE account = %s", (account,))
+        return details + references.rowcount + methods.rowcount
 
 
 _KEEP_DETAIL = """

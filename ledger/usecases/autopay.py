@@ -6,7 +6,7 @@ Every command that finds things as it wants them changes nothing and returns 0.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import get_args
+from typing import cast, get_args
 
 from ledger.domain import autopay as autopay_stream_of
 from ledger.domain.autopay import (
@@ -43,6 +43,22 @@ class Saying:
     account: str
     operator: str
     now: datetime
+
+
+def checked_every(every: str) -> Every:
+    """Return how often a schedule is due; raises InvalidValue where it is none of them."""
+    for known in get_args(Every):
+        if every == known:
+            return cast(Every, known)
+    raise InvalidValue(f"every {every!r} is no rhythm; use day, week or month")
+
+
+def checked_rhythm(rhythm: str) -> Rhythm:
+    """Return which rhythm it is; raises InvalidValue where it is none."""
+    for known in get_args(Rhythm):
+        if rhythm == known:
+            return cast(Rhythm, known)
+    raise InvalidValue(f"{rhythm!r} is no rhythm; use schedule or threshold")
 
 
 def autopay_of(ledger: Ledger, account: str) -> Autopay:
@@ -84,7 +100,8 @@ def unbind_method(ledger: Ledger, *, by: Saying, method: str, reason: str) -> in
     checked_code(reason, what="reason")
 
     def decide(autopay: Autopay) -> Fact:
-        _bound(autopay, by.account, method)
+        if method not in autopay.methods:
+            raise NotFound(_unbound(autopay, by.account, method) + "check the code")
         return MethodUnbound(
             account=by.account, method=method, reason=reason, operator=by.operator, recorded_at=by.now
         )
@@ -96,8 +113,7 @@ def set_schedule(
     ledger: Ledger, *, by: Saying, method: str, amount_micros: int, every: Every, from_date: date
 ) -> int:
     """Top up so much on a local date and every day, week or month after it; replaces the schedule that there is."""
-    if every not in get_args(Every):
-        raise InvalidValue(f"every {every!r} is no rhythm; use day, week or month")
+    checked_every(every)
     fact = ScheduleSet(
         account=by.account,
         method=method,
@@ -110,7 +126,7 @@ def set_schedule(
 
     def decide(autopay: Autopay) -> Fact | None:
         _check_amount(ledger, by.account, autopay, amount_micros)
-        _bound(autopay, by.account, method)
+        _check_bound(autopay, by.account, method)
         return None if same_terms(autopay.schedule, fact) else fact
 
     return _said(ledger, by, decide)
@@ -131,7 +147,7 @@ def set_threshold(ledger: Ledger, *, by: Saying, method: str, amount_micros: int
 
     def decide(autopay: Autopay) -> Fact | None:
         _check_amount(ledger, by.account, autopay, amount_micros)
-        _bound(autopay, by.account, method)
+        _check_bound(autopay, by.account, method)
         return None if same_terms(autopay.threshold, fact) else fact
 
     return _said(ledger, by, decide)
@@ -139,11 +155,12 @@ def set_threshold(ledger: Ledger, *, by: Saying, method: str, amount_micros: int
 
 def set_caps(ledger: Ledger, *, by: Saying, day_micros: int, month_micros: int) -> int:
     """Cap what is charged in a local day and in a local month."""
-    if not 0 < day_micros <= month_micros <= MAX_TOP_UP_MICROS:
-        raise InvalidValue(
-            f"caps of {text_from_micros(day_micros)} a day and {text_from_micros(month_micros)} a month are none;"
-            " give amounts above zero, the day's no more than the month's"
-        )
+    shown = f"{text_from_micros(day_micros)} a day and {text_from_micros(month_micros)} a month"
+    if not (0 < day_micros <= MAX_TOP_UP_MICROS and 0 < month_micros <= MAX_TOP_UP_MICROS):
+        most = text_from_micros(MAX_TOP_UP_MICROS)
+        raise InvalidValue(f"caps of {shown} are none; give amounts above zero, {most} at most")
+    if day_micros > month_micros:
+        raise Refused(f"caps of {shown} contradict each other; give a day's that is no more than the month's")
     fact = CapsSet(
         account=by.account,
         day_micros=day_micros,
@@ -162,8 +179,7 @@ def set_caps(ledger: Ledger, *, by: Saying, day_micros: int, month_micros: int) 
 def end_rhythm(ledger: Ledger, *, by: Saying, rhythm: Rhythm, reason: str) -> int:
     """End the schedule or the threshold; 0 where there is none."""
     checked_code(reason, what="reason")
-    if rhythm not in get_args(Rhythm):
-        raise InvalidValue(f"{rhythm!r} is no rhythm; use schedule or threshold")
+    checked_rhythm(rhythm)
 
     def decide(autopay: Autopay) -> Fact | None:
         if (autopay.schedule if rhythm == "schedule" else autopay.threshold) is None:
@@ -202,22 +218,24 @@ def _said(ledger: Ledger, by: Saying, decide: Decide, *, is_closing: bool = Fals
     return appended(ledger, decided)
 
 
-def _bound(autopay: Autopay, account: str, method: str) -> MethodBound:
-    bound = autopay.methods.get(method)
-    if bound is None:
-        known = ", ".join(sorted(autopay.methods)) or "none"
-        raise NotFound(
-            f"{method!r} is no payment method of {account!r} (bound: {known}); bind it first: autopay bind"
-        )
-    return bound
+def _check_bound(autopay: Autopay, account: str, method: str) -> None:
+    if method not in autopay.methods:
+        raise Refused(_unbound(autopay, account, method) + "bind it first: autopay bind")
+
+
+def _unbound(autopay: Autopay, account: str, method: str) -> str:
+    known = ", ".join(sorted(autopay.methods)) or "none"
+    return f"{method!r} is no payment method of {account!r} (bound: {known}); "
 
 
 def _check_amount(ledger: Ledger, account: str, autopay: Autopay, amount_micros: int) -> None:
     shown, currency = text_from_micros(amount_micros), account_of(ledger, account).currency
-    if amount_micros <= 0 or amount_micros % minor_unit_micros(currency):
-        raise InvalidValue(f"{shown} {currency} cannot be charged; give an amount above zero, in whole coins")
+    if amount_micros <= 0:
+        raise InvalidValue(f"{shown} {currency} cannot be charged; give an amount above zero")
+    if amount_micros % minor_unit_micros(currency):
+        raise Refused(f"{shown} {currency} cannot be charged; give an amount in whole coins")
     if amount_micros > min(autopay.day_cap_micros, autopay.month_cap_micros):
-        raise InvalidValue(
+        raise Refused(
             f"{shown} is above the cap of {text_from_micros(autopay.day_cap_micros)} a day or"
             f" {text_from_micros(autopay.month_cap_micros)} a month; raise it first: autopay caps"
         )

@@ -11,6 +11,7 @@ import requests
 
 from console.api.keys import create_key
 from console.api.services import Services
+from console.payments.receiving import Receiver
 from ledger.store.application import Ledger
 from ledger.usecases.accounts import open_account, top_up
 from ledger.usecases.equip import SupplyPoint, equip
@@ -70,7 +71,8 @@ def api(database: Database) -> Iterator[Api]:
     with Ledger(url=database.url("wattledger_writer")) as ledger:
         _set_up(ledger)
     url = database.url("wattledger_api")
-    with served(Services(url=url), url=url) as address:
+    receiver = Receiver(reference_key="5a" * 32)
+    with served(Services(url=url, receiver=receiver), url=url) as address:
         served_api = Api(address, database)
         served_api.catch_up()
         yield served_api

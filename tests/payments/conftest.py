@@ -27,10 +27,12 @@ from tests.services.serving import served
 
 SECRET, OLDER_SECRET = "newest-secret-of-the-shop", "older-secret-of-the-shop"
 STRIPE_SECRET, OLDER_STRIPE_SECRET = "whsec_newest_of_the_endpoint", "whsec_older_of_the_endpoint"
+SANDBOX_SECRET = "newest-secret-of-the-sandbox"
 REFERENCE_KEY = "5a" * 32
 ENVIRON = {
     "WATTLEDGER_WEBHOOK_SECRETS_SHOP": f"{SECRET} {OLDER_SECRET}",
     "WATTLEDGER_STRIPE_WEBHOOK_SECRETS": f"{STRIPE_SECRET} {OLDER_STRIPE_SECRET}",
+    "WATTLEDGER_WEBHOOK_SECRETS_SANDBOX": SANDBOX_SECRET,
     "WATTLEDGER_REFERENCE_KEY": REFERENCE_KEY,
 }
 CLEARING, FEES = "assets:clearing:shop", "expenses:provider-fees:shop"

@@ -1,0 +1,377 @@
+"""Automatic top-ups over HTTP at the sandbox: charged once, within caps, told when they fail, stopped when asked."""
+
+import os
+import random
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from console.payments import methods
+from console.payments.port import ChargeOrder, ChargeOutcome, OutcomeUnknown
+from console.payments.signed_json import SignedCharges
+from ledger.domain.autopay import NONE_SET
+from ledger.store.people import erase_person
+from ledger.usecases.autopay import autopay_of, end_rhythm
+from ledger.usecases.money.paying_out import CloseAccount
+from tests.payments.autopay import EARLY, Desk, opened
+from tests.payments.conftest import SANDBOX_SECRET, Shop
+from tests.payments.fuse import Killed, killed_after
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+TODAY = EARLY.date()
+KILLS = int(os.environ.get("WATTLEDGER_PAYMENT_KILLS", "5"))
+SEED = int(os.environ.get("WATTLEDGER_PAYMENT_SEED", "1"))
+
+
+@pytest.fixture(scope="module")
+def at_the_sandbox(shop: Shop) -> Iterator[Desk]:
+    with opened(shop) as desk:
+        yield desk
+
+
+@pytest.fixture
+def desk(at_the_sandbox: Desk) -> Iterator[Desk]:
+    """Each test leaves no rhythm behind that would be due in another's turns."""
+    at_the_sandbox.now = EARLY
+    at_the_sandbox.payments = at_the_sandbox.process()
+    yield at_the_sandbox
+    for account in list(at_the_sandbox.payments.rhythms.known):
+        for rhythm in ("schedule", "threshold"):
+            end_rhythm(
+                at_the_sandbox.shop.till.ledger, by=at_the_sandbox.saying(account), rhythm=rhythm, reason="over"
+            )
+    at_the_sandbox.shop.worker.execute(
+        "UPDATE payments.charges SET state = 'dropped' WHERE state IN ('waiting', 'asking', 'pending', 'unknown')"
+    )
+
+
+def test_a_balance_below_the_threshold_is_topped_up_once_and_the_webhook_adds_nothing(desk: Desk) -> None:
+    account = desk.account(balance=4)
+    desk.below(account)
+    desk.turns()
+    assert (desk.balance(account), desk.states(account), desk.charged(account)) == (24, ["booked"], 1)
+    desk.until(lambda: desk.heard(account) == [("succeeded", "booked")], what="the webhook")
+    desk.turns(after=HOUR)
+    assert (desk.balance(account), desk.charged(account)) == (24, 1)
+
+
+def test_a_balance_at_the_threshold_is_left_alone_until_it_is_below(desk: Desk) -> None:
+    account = desk.account(balance=5)
+    desk.below(account)
+    desk.turns()
+    assert desk.states(account) == []
+    desk.shop.till.uses(account, "0.01")
+    desk.turns()
+    assert (desk.balance(account), desk.states(account)) == (Decimal("24.99"), ["booked"])
+
+
+def test_what_is_pending_is_booked_when_the_webhook_tells(desk: Desk) -> None:
+    account = desk.account("tok_pending")
+    desk.below(account)
+    desk.until(lambda: desk.balance(account) == 20, what="the webhook")
+    assert (desk.states(account), desk.charged(account)) == (["booked"], 1)
+
+
+def test_a_threshold_crossed_again_while_a_charge_is_open_waits_for_it(desk: Desk) -> None:
+    account = desk.account("tok_stays_pending", balance=4)
+    desk.below(account)
+    desk.turns()
+    desk.shop.till.uses(account, 3)
+    desk.turns(after=HOUR)
+    assert (desk.states(account), desk.charged(account)) == (["pending"], 1)
+
+
+def test_a_pending_charge_that_is_never_told_of_is_a_persons_to_find_out(desk: Desk) -> None:
+    account = desk.account("tok_stays_pending")
+    desk.below(account)
+    desk.turns()
+    desk.turns(after=3 * DAY + HOUR)
+    assert (desk.states(account), desk.charged(account)) == (["unknown"], 1)
+    assert "never told" in desk.charges(account)[0].detail
+
+
+def test_a_declined_charge_is_tried_again_later_under_new_keys_and_then_given_up(desk: Desk) -> None:
+    account = desk.account("tok_declined")
+    desk.below(account)
+    desk.turns()
+    (charge,) = desk.charges(account)
+    assert (charge.state, charge.attempt) == ("waiting", 2)
+    desk.turns(after=HOUR - timedelta(seconds=1))
+    assert len(desk.asked(account)) == 1
+    for pause in (timedelta(seconds=1), 6 * HOUR, DAY):
+        desk.turns(after=pause)
+    code = charge.charge
+    assert desk.asked(account) == [f"{code}/{attempt}" for attempt in (1, 2, 3, 4)]
+    assert desk.states(account) == ["given-up"]
+    told = [(one.attempt, one.why, one.again_at is None) for one in desk.failures(account)]
+    assert told == [(attempt, "card_declined", attempt == 4) for attempt in (1, 2, 3, 4)]
+    desk.turns(after=HOUR)
+    assert desk.states(account) == ["given-up"]
+    desk.turns(after=DAY)
+    assert desk.states(account) == ["given-up", "waiting"]
+
+
+def test_what_can_never_work_is_not_tried_again(desk: Desk) -> None:
+    account = desk.account("tok_stolen")
+    desk.below(account)
+    desk.turns()
+    desk.turns(after=2 * HOUR)
+    assert (desk.states(account), len(desk.asked(account))) == (["given-up"], 1)
+    assert [one.again_at for one in desk.failures(account)] == [None]
+
+
+def test_a_new_word_of_the_consumer_begins_anew_on_the_same_day(desk: Desk) -> None:
+    account = desk.account("tok_stolen")
+    desk.below(account)
+    desk.turns()
+    desk.binds(account, "tok_succeeds", method="card-2")
+    desk.now += HOUR
+    desk.below(account, method="card-2")
+    desk.turns()
+    assert (desk.states(account), desk.balance(account)) == (["given-up", "booked"], 20)
+
+
+def test_a_failure_told_by_webhook_is_retried_and_an_earlier_attempts_failure_is_not_taken_for_it(
+    desk: Desk,
+) -> None:
+    account = desk.account("tok_pending_fails")
+    desk.below(account)
+    desk.until(lambda: desk.states(account) == ["waiting"], what="the webhook")
+    assert [(one.attempt, one.why) for one in desk.failures(account)] == [(1, "insufficient_funds")]
+    first = next(one for one in desk.sandbox.till.taken.values() if one.request.account == account)
+    # The second attempt stays pending.
+    desk.people.execute(
+        "UPDATE people.payment_methods SET token = 'tok_stays_pending' WHERE account = %s", (account,)
+    )
+    desk.turns(after=HOUR)
+    assert (desk.states(account), len(desk.asked(account))) == (["pending"], 2)
+    late = desk.shop.news(
+        "failed", first.answer.payment, account=account, charge=first.request.charge, why="told-late"
+    )
+    assert desk.shop.delivers(late, provider="sandbox", secret=SANDBOX_SECRET).status_code == 202
+    desk.turns()
+    assert (desk.states(account), len(desk.failures(account))) == (["pending"], 1)
+
+
+def test_a_charge_without_an_answer_is_asked_again_under_the_same_key_and_charged_once(desk: Desk) -> None:
+    account = desk.account("tok_no_answer")
+    desk.below(account)
+    desk.turns()
+    assert (desk.states(account), desk.charges(account)[0].detail, desk.charged(account)) == (
+        ["waiting"],
+        "no answer",
+        1,
+    )
+    desk.turns(after=timedelta(minutes=1))
+    assert (desk.states(account), desk.balance(account)) == (["booked"], 20)
+    assert (desk.charged(account), len(desk.asked(account))) == (1, 1)
+
+
+def test_a_webhook_that_is_before_the_answer_books_it_and_nobody_asks_again(desk: Desk) -> None:
+    account = desk.account("tok_late")
+    impatient = desk.process(SignedCharges(desk.sandbox.charge_url, [SANDBOX_SECRET], timeout_s=0.1))
+    desk.below(account)
+    desk.until(lambda: desk.balance(account) == 20, what="the webhook", payments=impatient)
+    desk.turns(after=HOUR)
+    (charge,) = desk.charges(account)
+    assert (charge.state, charge.tries, desk.balance(account), desk.charged(account)) == ("booked", 1, 20, 1)
+
+
+def test_a_provider_that_is_silent_for_a_day_leaves_it_to_a_person(desk: Desk) -> None:
+    account = desk.account("tok_succeeds")
+    deaf = desk.process(SignedCharges("http://127.0.0.1:9/charges", [SANDBOX_SECRET]))
+    desk.below(account)
+    for _ in range(30):
+        desk.turns(after=HOUR, payments=deaf)
+    (charge,) = desk.charges(account)
+    assert (charge.state, charge.attempt, charge.tries > 10) == ("unknown", 1, True)
+    assert desk.failures(account) == []
+    assert "no answer within a day" in charge.detail
+
+
+def test_what_is_told_twice_is_booked_once(desk: Desk) -> None:
+    account = desk.account("tok_twice")
+    desk.below(account)
+    desk.until(lambda: len(desk.heard(account)) == 2, what="both webhooks")
+    assert (desk.balance(account), desk.charged(account)) == (20, 1)
+
+
+def test_whoever_takes_the_money_back_is_not_charged_again_by_itself(desk: Desk) -> None:
+    account = desk.account("tok_charged_back")
+    desk.below(account)
+    desk.until(lambda: desk.balance(account) == 0 and len(desk.heard(account)) == 2, what="the chargeback")
+    assert autopay_of(desk.shop.ledger, account) == NONE_SET
+    desk.turns(after=DAY)
+    assert (desk.states(account), desk.charged(account)) == (["booked"], 1)
+
+
+@pytest.mark.parametrize("method", ["card-1", "card-2"])
+def test_caps_may_be_met_exactly_and_are_told_once_when_they_stand_in_the_way(desk: Desk, method: str) -> None:
+    account = desk.account()
+    desk.binds(account, "tok_succeeds", method="card-2")
+    desk.caps(account, day=40, month=60)
+    desk.below(account, below=1_000, method=method)
+    desk.turns()
+    assert (desk.balance(account), desk.charged(account)) == (40, 2)
+    for _ in range(3):
+        desk.turns(after=HOUR)
+    assert [(one.attempt, one.why) for one in desk.failures(account)] == [(0, "cap-of-the-day")]
+    desk.turns(after=DAY)
+    assert (desk.balance(account), desk.charged(account)) == (60, 3)
+    desk.turns(after=DAY)
+    assert [one.why for one in desk.failures(account)] == ["cap-of-the-day", "cap-of-the-month"]
+    desk.turns(after=DAY)
+    assert desk.charged(account) == 5
+    assert desk.states(account).count("booked") == 5
+
+
+def test_caps_count_the_local_day(desk: Desk) -> None:
+    account = desk.account()
+    desk.caps(account, day=20, month=100)
+    desk.below(account, below=1_000)
+    desk.turns()
+    # The zone of an account without a policy is UTC: it is 04:00 there.
+    desk.turns(after=20 * HOUR - timedelta(seconds=1))
+    assert desk.charged(account) == 1
+    desk.turns(after=timedelta(seconds=1))
+    assert desk.charged(account) == 2
+
+
+def test_caps_that_were_lowered_stop_what_was_not_asked_for_yet(desk: Desk) -> None:
+    account = desk.account("tok_declined")
+    desk.below(account)
+    desk.turns()
+    desk.caps(account, day=10, month=10)
+    desk.turns(after=HOUR)
+    assert (len(desk.asked(account)), desk.states(account)) == (1, ["dropped", "capped"])
+
+
+def test_a_schedule_missed_while_everything_was_down_is_charged_once(desk: Desk) -> None:
+    account = desk.account()
+    desk.every(account, "day", TODAY)
+    desk.turns()
+    desk.turns(after=5 * DAY)
+    assert (desk.balance(account), [one.due_on for one in desk.charges(account)]) == (
+        40,
+        [TODAY + 5 * DAY, TODAY],
+    )
+    desk.turns(after=HOUR)
+    assert desk.charged(account) == 2
+
+
+def test_a_schedule_and_a_threshold_hold_side_by_side(desk: Desk) -> None:
+    account = desk.account()
+    desk.every(account, "month", date(2100, 12, 31), amount=30)
+    desk.below(account, amount=10)
+    desk.turns()
+    assert desk.balance(account) == 10
+    desk.turns(after=33 * DAY)
+    assert desk.balance(account) == 40
+    assert {one.rhythm for one in desk.charges(account)} == {"threshold", "schedule"}
+
+
+@pytest.mark.parametrize("how", ["unbound", "rebound", "ended", "closed", "another amount", "topped up"])
+def test_what_ends_before_the_next_attempt_stops_it(desk: Desk, how: str) -> None:
+    account = desk.account("tok_declined")
+    desk.below(account)
+    desk.turns()
+    by, ledger = desk.saying(account), desk.shop.till.ledger
+    if how in ("unbound", "rebound"):
+        methods.unbind(desk.people, ledger, by=by, method="card-1", reason="lost")
+    if how == "rebound":
+        desk.binds(account, "tok_declined_too")
+    if how == "ended":
+        end_rhythm(ledger, by=by, rhythm="threshold", reason="asked")
+    if how == "closed":
+        desk.shop.till.orders(CloseAccount(account=account, channel="bank"))
+    if how == "another amount":
+        desk.below(account, below=0, amount=10)
+    if how == "topped up":
+        desk.shop.till.tops_up(account, 50)
+    desk.turns(after=HOUR)
+    assert (desk.states(account), len(desk.asked(account))) == (["dropped"], 1)
+
+
+def test_an_erased_method_is_charged_no_more_and_the_failure_is_told(desk: Desk) -> None:
+    account = desk.account()
+    desk.below(account)
+    assert erase_person(desk.people, account=account) == 1
+    desk.turns()
+    assert (desk.states(account), desk.asked(account)) == (["given-up"], [])
+    assert [(one.why, one.again_at) for one in desk.failures(account)] == [("method-erased", None)]
+
+
+class Dies:
+    """A provider that is asked, and then the process dies: before or after it heard."""
+
+    def __init__(self, asked: SignedCharges) -> None:
+        self.asked = asked
+
+    def charge(self, order: ChargeOrder) -> ChargeOutcome:
+        self.asked.charge(order)
+        raise KeyboardInterrupt
+
+
+def test_unbound_while_nobody_knows_what_became_of_it_is_not_asked_for_again(desk: Desk) -> None:
+    account = desk.account("tok_stays_pending")
+
+    class Deaf:
+        def charge(self, order: ChargeOrder) -> ChargeOutcome:
+            raise OutcomeUnknown("nobody answers")
+
+    deaf: Any = Deaf()
+    desk.below(account)
+    desk.turns(payments=desk.process(deaf))
+    methods.unbind(desk.people, desk.shop.till.ledger, by=desk.saying(account), method="card-1", reason="lost")
+    desk.turns(after=HOUR)
+    assert (desk.states(account), desk.asked(account)) == (["unknown"], [])
+
+
+def test_who_dies_while_asking_asks_again_under_the_same_key(desk: Desk) -> None:
+    account = desk.account("tok_pending_fails")
+    dying: Any = Dies(SignedCharges(desk.sandbox.charge_url, [SANDBOX_SECRET]))
+    desk.below(account)
+    with pytest.raises(KeyboardInterrupt):
+        desk.turns(payments=desk.process(dying))
+    assert desk.states(account) == ["asking"]
+    # What it tells arrives before the next process asks.
+    desk.sandbox.teller.is_stopping.wait(0.2)
+    desk.payments.begin(desk.shop.worker)
+    desk.turns()
+    assert (desk.states(account), len(desk.asked(account))) == (["waiting"], 1)
+    assert [(one.attempt, one.why) for one in desk.failures(account)] == [(1, "insufficient_funds")]
+
+
+@pytest.mark.parametrize("token", ["tok_succeeds", "tok_pending", "tok_pending_fails", "tok_declined"])
+def test_killed_between_any_two_steps_it_is_charged_and_credited_once(desk: Desk, token: str) -> None:
+    fails = token in ("tok_pending_fails", "tok_declined")
+    last = "waiting" if fails else "booked"
+    steps = _steps_of(desk, token, last)
+    for step in random.Random(f"{SEED}-{token}").sample(range(1, steps + 1), min(KILLS, steps)):
+        account = desk.account(token)
+        desk.below(account)
+        desk.projects()
+        with killed_after(step) as fuse, suppress(Killed):
+            desk.until(lambda: fuse.burnt > steps, what="its end")
+        desk.payments = desk.process()
+        desk.payments.begin(desk.shop.worker)
+        desk.until(lambda account=account: desk.states(account) == [last], what=last)  # type: ignore[misc]
+        assert len(desk.asked(account)) == 1, f"killed after step {step} of {steps}"
+        assert desk.balance(account) == (0 if fails else 20), f"killed after step {step} of {steps}"
+        assert len(desk.failures(account)) == int(fails), f"killed after step {step} of {steps}"
+        end_rhythm(desk.shop.till.ledger, by=desk.saying(account), rhythm="threshold", reason="over")
+
+
+def _steps_of(desk: Desk, token: str, last: str) -> int:
+    """How many statements and questions a charge takes, undisturbed."""
+    account = desk.account(token)
+    desk.below(account)
+    desk.projects()
+    with killed_after(10**9) as fuse:
+        desk.until(lambda: desk.states(account) == [last], what=last)
+    end_rhythm(desk.shop.till.ledger, by=desk.saying(account), rhythm="threshold", reason="over")
+    return fuse.burnt
