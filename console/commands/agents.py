@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
+from console.commands.account.options import Key, Operator, ReasonCode
+
 _Agent = Annotated[str, typer.Argument(help="The agent's code.")]
-_Operator = Annotated[str, typer.Option(envvar="WATTLEDGER_OPERATOR", help="Your operator id.")]
 _Percent = Annotated[str, typer.Option(help="What they earn with a sale, in percent: 1.5")]
 _Fixed = Annotated[str, typer.Option(help="And so much with each sale, in currency units.")]
 _FloatLimit = Annotated[
@@ -33,7 +34,7 @@ def sign_on(
     agent: _Agent,
     currency: Annotated[str, typer.Option(help="What they take in: ISO 4217.")],
     float_limit: _FloatLimit,
-    operator: _Operator,
+    operator: Operator,
     commission: _Percent = "0",
     commission_fixed: _Fixed = "0",
 ) -> None:
@@ -52,7 +53,7 @@ def sign_on(
 
 def set_terms(
     agent: _Agent,
-    operator: _Operator,
+    operator: Operator,
     commission: Annotated[str | None, typer.Option(help="In percent; as it stands if not given.")] = None,
     commission_fixed: Annotated[str | None, typer.Option(help="As it stands if not given.")] = None,
     float_limit: Annotated[str | None, typer.Option(help="As it stands if not given.")] = None,
@@ -116,12 +117,10 @@ def show_entries(
 def take_deposit(
     agent: _Agent,
     amount: Annotated[str, typer.Argument(help="How much they handed over, in currency units.")],
-    operator: _Operator,
+    operator: Operator,
     bank: Annotated[str, typer.Option(help="Where it went.")] = "bank",
-    reason: Annotated[str, typer.Option(help="Why, as a code.")] = "settled",
-    key: Annotated[
-        str | None, typer.Option(help="The idempotency key: the same key books once; new if not given.")
-    ] = None,
+    reason: ReasonCode = "settled",
+    key: Key = None,
 ) -> None:
     """Book that an agent handed over cash that they held for us; more than that is paid ahead."""
     from console.connection import opened_ledger

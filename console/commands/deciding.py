@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-_Operator = Annotated[str, typer.Option(envvar="WATTLEDGER_OPERATOR", help="Your operator id.")]
+from console.commands.account.options import Operator, ReasonCode
+
 _Proposal = Annotated[str, typer.Argument(help="The proposal's code, as `proposals list` shows it.")]
 _PANEL = "Finance"
 
@@ -43,7 +44,7 @@ def list_proposals(
     Console(highlight=False).print(table if rows else "no proposal waits for a decision")
 
 
-def approve(proposal: _Proposal, operator: _Operator) -> None:
+def approve(proposal: _Proposal, operator: Operator) -> None:
     """Approve what another person proposed; it is carried out at once, and both of you are in the event."""
     from console.connection import opened_ledger
     from ledger.usecases.money.proposals import approve as approve_proposal
@@ -54,9 +55,7 @@ def approve(proposal: _Proposal, operator: _Operator) -> None:
     typer.echo(f"{proposal}: {what} (position {booked.position})")
 
 
-def reject(
-    proposal: _Proposal, operator: _Operator, reason: Annotated[str, typer.Option(help="Why, as a code.")]
-) -> None:
+def reject(proposal: _Proposal, operator: Operator, reason: ReasonCode) -> None:
     """Reject a proposal, or take your own back; nothing is carried out."""
     from console.connection import opened_ledger
     from ledger.usecases.money.proposals import reject as reject_proposal

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from console.commands.account.options import Operator
+
 
 def register(app: typer.Typer) -> None:
     """Add `import nem12`, `import csv`, `import estate` and `import bank`."""
@@ -86,7 +88,7 @@ def estate(
 def bank(
     file: Annotated[Path, typer.Argument(help="The bank's file, as CSV.")],
     mapping: Annotated[Path, typer.Option(help="How this bank writes its files: a TOML file.")],
-    operator: Annotated[str, typer.Option(envvar="WATTLEDGER_OPERATOR", help="Your operator id.")],
+    operator: Operator,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would be booked, book nothing.")] = False,
 ) -> None:
     """Book what was paid into our bank account: a top-up where the payer names an account, else a kept receipt.

@@ -5,9 +5,8 @@ from typing import Annotated
 
 import typer
 
-_Operator = Annotated[str, typer.Option(envvar="WATTLEDGER_OPERATOR", help="Your operator id.")]
-_Reason = Annotated[str, typer.Option(help="Why, as a code.")]
-_Key = Annotated[str | None, typer.Option(help="The idempotency key: the same key books once; new if not given.")]
+from console.commands.account.options import Amount, Key, Operator, ReasonCode
+
 _Receipt = Annotated[str, typer.Argument(help="The receipt's code, yours to choose: bank-2026-11-22-17")]
 _Channel = Annotated[str, typer.Option(help="How the money came in.")]
 
@@ -28,11 +27,11 @@ def register(app: typer.Typer) -> None:
 
 def keep(
     receipt: _Receipt,
-    amount: Annotated[str, typer.Argument(help="How much, in currency units: 25.00")],
-    operator: _Operator,
+    amount: Amount,
+    operator: Operator,
     channel: _Channel = "bank",
-    reason: _Reason = "unidentified",
-    key: _Key = None,
+    reason: ReasonCode = "unidentified",
+    key: Key = None,
     is_cleared: Annotated[
         bool, typer.Option("--clearing", help="The channel's provider has the money still, and will pay it out.")
     ] = False,
@@ -82,9 +81,9 @@ def show(
 def identify(
     receipt: _Receipt,
     account: Annotated[str, typer.Argument(help="The account that it belongs to.")],
-    operator: _Operator,
-    reason: _Reason = "identified",
-    key: _Key = None,
+    operator: Operator,
+    reason: ReasonCode = "identified",
+    key: Key = None,
 ) -> None:
     """Credit an account with a kept receipt, once."""
     from console.connection import opened_ledger
@@ -97,7 +96,7 @@ def identify(
     typer.echo(f"{receipt}: credited to {account} (position {booked.position}, key {by.key})")
 
 
-def send_back(receipt: _Receipt, operator: _Operator, reason: _Reason = "unknown-payee", key: _Key = None) -> None:
+def send_back(receipt: _Receipt, operator: Operator, reason: ReasonCode = "unknown-payee", key: Key = None) -> None:
     """Book that a kept receipt went back to whoever had sent it, once."""
     from console.connection import opened_ledger
     from console.ordering import given_by
@@ -112,12 +111,12 @@ def send_back(receipt: _Receipt, operator: _Operator, reason: _Reason = "unknown
 def settle(
     channel: Annotated[str, typer.Argument(help="The channel whose provider pays out.")],
     gross: Annotated[str, typer.Argument(help="What it had received for us, in currency units.")],
-    operator: _Operator,
+    operator: Operator,
     bank: Annotated[str, typer.Option(help="Where the money went.")],
     fees: Annotated[str, typer.Option(help="What the provider keeps of it.")] = "0",
     commission: Annotated[str, typer.Option(help="What its agents keep of it.")] = "0",
-    reason: _Reason = "payout",
-    key: _Key = None,
+    reason: ReasonCode = "payout",
+    key: Key = None,
 ) -> None:
     """Book that a provider paid out what it had received for us (`top-up --clearing`), less fees and commission."""
     from console.connection import opened_ledger
