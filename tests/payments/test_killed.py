@@ -54,6 +54,7 @@ class House:
     port: int = field(default_factory=free_port)
     processes: dict[str, int] = field(default_factory=dict)
     payments: int = 0
+    taken_back: int = 0
     took_s: float = 0.03
     found: Counter[str] = field(default_factory=Counter)
 
@@ -104,6 +105,11 @@ class House:
             "account": number,
         }
 
+    def taken_back_again(self, news: dict[str, str], kind: str) -> dict[str, str]:
+        """News that the payment was refunded, or charged back."""
+        self.taken_back += 1
+        return news | {"id": f"{news['id']}-{kind}", "type": kind, "at": "2026-03-02T12:00:00Z", "fee": "0"}
+
     def deliver(self, news: dict[str, str]) -> int:
         """Deliver as a provider does, again and again until it is answered that it is kept; return how often."""
         body, deadline = msgspec.json.encode(news), time.monotonic() + 30
@@ -138,13 +144,14 @@ class House:
             )
             return [row[0] for row in cursor]
 
-    def check(self, news: dict[str, str]) -> None:
-        """Once it is booked: one credit, one fee, and the books of all payments so far add up."""
-        self.until(lambda: self.stage(news) == "marked")
+    def check(self, news: dict[str, str], *others: dict[str, str]) -> None:
+        """Once all is booked: one credit, one fee, and the books of all payments so far add up."""
+        self.until(lambda: all(self.stage(one) == "marked" for one in (news, *others)))
         assert self.moved_by(news) == ["account.credited/1", "receipt.provider-fee-kept/1"]
         sums = books(self.looker)
         assert sum(sums.values()) == 0
-        assert (sums[CLEARING], sums[FEES]) == ((AMOUNT - FEE) * self.payments, FEE * self.payments)
+        kept = AMOUNT * (self.payments - self.taken_back) - FEE * self.payments
+        assert (sums[CLEARING], sums[FEES]) == (kept, FEE * self.payments)
 
 
 @pytest.fixture(scope="module")
@@ -173,30 +180,34 @@ def house(
     print(f"\nwhat the killed had done: {dict(house.found)}")  # noqa: T201 - the campaign's figures
 
 
-def delivered(house: House, news: dict[str, str]) -> Future[int]:
+def delivered(house: House, *all_news: dict[str, str]) -> Future[int]:
     pool = ThreadPoolExecutor(1)
-    future = pool.submit(house.deliver, news)
+    future = pool.submit(lambda: sum(house.deliver(news) for news in all_news))
     pool.shutdown(wait=False)
     return future
 
 
 @pytest.mark.parametrize("seed", range(FIRST, FIRST + KILLS))
-def test_whoever_is_killed_whenever_the_payment_is_credited_once(house: House, seed: int) -> None:
+def test_whoever_is_killed_whenever_the_payment_is_credited_once_and_taken_back_once(house: House, seed: int) -> None:
     chance = random.Random(seed)
     victims = chance.choice([["serve"], ["payments"], ["payments"], ["serve", "payments"]])
     news = house.new_payment()
-    delivering = delivered(house, news)
-    time.sleep(chance.uniform(0, house.took_s))
+    kind = chance.choice(["", "", "refunded", "charged-back"])
+    story = [news, house.taken_back_again(news, kind)] if kind else [news]
+    chance.shuffle(story)
+    delivering = delivered(house, *story)
+    time.sleep(chance.uniform(0, house.took_s * len(story)))
     for victim in victims:
         house.kill(victim)
     house.found[house.stage(news)] += 1
     for victim in victims:
         house.start(victim)
     delivering.result()
-    house.check(news)
+    house.check(*story)
     if chance.random() < 0.3:
-        house.deliver(news)
-        house.check(news)
+        for one in story:
+            house.deliver(one)
+        house.check(*story)
 
 
 def test_killed_before_it_is_kept_it_is_kept_when_it_is_told_again(house: House) -> None:
@@ -249,6 +260,18 @@ def test_payments_that_loses_its_database_comes_back_and_books(house: House) -> 
     )
     news = house.new_payment()
     house.deliver(news)
+    house.check(news)
+    assert psutil.Process(house.processes["payments"]).is_running()
+
+
+def test_payments_that_loses_its_database_within_a_command_comes_back_and_books(house: House) -> None:
+    news = house.new_payment()
+    with psycopg.connect(house.database.url()) as holding:
+        holding.execute("SELECT head FROM ledger.gate FOR UPDATE")
+        house.deliver(news)
+        house.until(lambda: waits_for_a_lock(house, "ledger.gate"))
+        terminate_waiting(house, "ledger.gate")
+        holding.rollback()
     house.check(news)
     assert psutil.Process(house.processes["payments"]).is_running()
 
