@@ -93,6 +93,7 @@ def deposit(ledger: Ledger, *, agent: str, amount_micros: int, bank: str, by: By
         return [Event(agent_stream(agent), version + 1, booked(fact))]
 
     content = {"agent": agent, "amount_micros": str(amount_micros), "bank": bank}
+    content |= {"reason": by.reason, "operator": by.operator}
     return appended_once(ledger, decide, command=Command(f"deposit/{checked_key(by.key)}", content))
 
 

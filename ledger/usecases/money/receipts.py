@@ -68,6 +68,7 @@ def keep_receipt(
             raise Refused(f"receipt {receipt!r} is kept already; give this one another code")
         return [Event(stream, 1, booked(fact))]
 
+    # Without the operator: a bank file that another person imports once more is the same file.
     content = {"receipt": receipt, "amount_micros": str(amount_micros), "channel": channel}
     if is_cleared:
         content["is_cleared"] = "True"
@@ -123,8 +124,9 @@ def identify_receipt(ledger: Ledger, *, receipt: str, account: str, by: By) -> B
         )
         return attempt.events
 
-    key = Command(f"identify/{checked_key(by.key)}", {"receipt": receipt, "account": account})
-    return appended_on_standing(ledger, decide, accounts=(account,), command=key)
+    content = {"receipt": receipt, "account": account, "operator": by.operator}
+    command = Command(f"identify/{checked_key(by.key)}", content)
+    return appended_on_standing(ledger, decide, accounts=(account,), command=command)
 
 
 def return_receipt(ledger: Ledger, *, receipt: str, by: By) -> Booked:
@@ -146,7 +148,7 @@ def return_receipt(ledger: Ledger, *, receipt: str, by: By) -> Booked:
         )
         return [Event(stream, version + 1, booked(fact))]
 
-    content = {"receipt": receipt, "reason": by.reason}
+    content = {"receipt": receipt, "reason": by.reason, "operator": by.operator}
     return appended_once(ledger, decide, command=Command(f"return/{checked_key(by.key)}", content))
 
 
@@ -184,6 +186,7 @@ def settle_clearing(
         "fees_micros": str(fees_micros),
         "commission_micros": str(commission_micros),
         "bank": bank,
+        "operator": by.operator,
     }
     return appended_once(ledger, decide, command=Command(f"clearing/{checked_key(by.key)}", content))
 
