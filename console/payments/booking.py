@@ -3,6 +3,7 @@
 Who dies between the two books the same again, which has no effect, and marks the row.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,7 +19,7 @@ from ledger.store.application import Ledger
 from ledger.store.standing import BalancesBehind
 from ledger.usecases.autopay import Saying, autopay_of, unbind_method
 from ledger.usecases.money.payments import OPERATOR, NotYet, Told, book_told
-from ledger.values.errors import LedgerError
+from ledger.values.errors import LedgerError, NotFound
 
 log = structlog.get_logger(__name__)
 
@@ -125,4 +126,6 @@ def _follow(
         bound = autopay_of(ledger, charge.account).methods.get(charge.method)
         if bound is not None and bound.reference_hash == charge.method_hash:
             by = Saying(account=charge.account, operator=OPERATOR, now=now)
-            unbind_method(ledger, by=by, method=charge.method, reason=delivery.news)
+            # Its owner may unbind it at this very moment.
+            with suppress(NotFound):
+                unbind_method(ledger, by=by, method=charge.method, reason=delivery.news)
