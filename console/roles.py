@@ -30,7 +30,7 @@ NOTIFY = Role(name="notify", database_role="wattledger_notifier", tells_people=T
 SIMULATE = Role(name="simulate", serves_health=False)
 COLLECT = Role(name="collect", uses_kafka=True, verifies_orders=True)
 # For trying things; no stack starts it unless asked.
-SANDBOX_PROVIDER = Role(name="sandbox-provider", serves_health=False)
+SANDBOX_PROVIDER = Role(name="sandbox-provider")
 
 SERVER_ROLES = (PRICE, PROJECT, CONTROL, CALENDAR, SEAL, SERVE, PAYMENTS, NOTIFY)
 EDGE_ROLES = (SIMULATE, COLLECT)

@@ -30,15 +30,16 @@ def demo(
     Everything is real but the households: meters answer over Modbus TCP, readings travel through Kafka into the
     ledger, relays are switched by signed orders and read back. At the end the meters are frozen and read once more,
     and every watt-hour on them must be billed. Consumers pay through the HTTP API, and online by a provider's signed
-    webhook; their receipts are left as files. Data goes under WATTLEDGER_DIRECTORY/demo (.wattledger/demo).
+    webhook, and one's card is charged by itself; their receipts are left as files. Data goes under
+    WATTLEDGER_DIRECTORY/demo (.wattledger/demo).
     """
     from dataclasses import replace
 
     from rich.console import Console
 
     from console.demo.run import Demo, emptied
-    from console.demo.till import provider_settings
     from console.errors import ConsoleError
+    from console.sandbox.beside import provider_settings
     from console.settings import StackSettings
     from console.stack import Stack
     from console.supervisor import StopRequested, stop_on_signals

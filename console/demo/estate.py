@@ -43,6 +43,13 @@ PROTECTED = "room-106"
 PROTECTED_CREDIT_MICROS = 800_000
 # Its consumer pays from the sofa, long before anything is wanting.
 ONLINE_ROOM = "room-202"
+# Its consumer has a card bound, which is charged before the balance is low enough for a warning.
+CARD_ROOM = "room-206"
+CARD_CREDIT_MICROS = 800_000
+CARD_BELOW_MICROS = 700_000
+CARD_MICROS = 20 * MICROS_PER_UNIT
+# The provider says at once that it will tell, and then does.
+CARD_TOKEN = "tok_pending"  # noqa: S105 - a test token of the sandbox
 # What people try commands on.
 ROOM_TO_TRY = "room-201"
 ROOMS = [f"room-{floor}0{number}" for floor in (1, 2) for number in range(1, 7)]
@@ -188,7 +195,8 @@ def _set_up_room(ledger: Ledger, room: Room, *, opening_milliwh: int, since: dat
     )
     for _ in equip(ledger, wanted, now=now):
         pass
-    amount_micros = {**POOR, PROTECTED: PROTECTED_CREDIT_MICROS}.get(room.supply, OPENING_CREDIT_MICROS)
+    own = {**POOR, PROTECTED: PROTECTED_CREDIT_MICROS, CARD_ROOM: CARD_CREDIT_MICROS}
+    amount_micros = own.get(room.supply, OPENING_CREDIT_MICROS)
     top_up(
         ledger,
         account=room.account,

@@ -34,6 +34,7 @@ class DemoFigures:
     debits: int
     top_ups: int
     webhooks_booked: int
+    automatic_top_ups: int
     receipts: int
     disconnections_confirmed: int
     reconnections_confirmed: int
@@ -53,6 +54,7 @@ class DemoFigures:
             "no disconnection was confirmed by a read-back": self.disconnections_confirmed >= 1,
             "no reconnection was confirmed by a read-back": self.reconnections_confirmed >= 1,
             "no payment that a provider's webhook told of was booked": self.webhooks_booked >= 1,
+            "no card was charged by itself": self.automatic_top_ups >= 1,
             "no receipt was left": self.receipts >= 1,
             f"the protected supply was ordered off {self.protected_cuts} times": self.protected_cuts == 0,
             f"the trial balance is {self.trial_balance}, not zero": Decimal(self.trial_balance) == 0,

@@ -23,8 +23,9 @@ from console.demo.leaving import leave_papers
 from console.demo.observer import Observer, Sight
 from console.demo.screen import Story, rendered
 from console.demo.script import Script
-from console.demo.till import PROVIDER, Till
+from console.demo.till import Till
 from console.errors import ServiceFailed
+from console.sandbox.beside import PROVIDER, start_sandbox
 from console.stack import Stack
 from ledger.store.application import Ledger
 from ledger.store.log import head_of
@@ -37,6 +38,7 @@ _EXTRA_S = 45.0
 _DRAIN_TIMEOUT_S = 60.0
 
 _BOOKED_WEBHOOKS = "SELECT count(*) FROM payments.deliveries WHERE provider = %s AND state = 'booked'"
+_BOOKED_CHARGES = "SELECT count(*) FROM payments.charges WHERE provider = %s AND state = 'booked'"
 
 Show = Callable[[Sight, float], None]
 
@@ -60,6 +62,7 @@ class Demo:
         with _ledger(self.stack.database_url("wattledger_writer")) as ledger:
             self._start_roles(ledger)
         till = self._till()
+        self._bind_card(till)
         opened_at = self._head()
         self._invite(till)
         with Observer(self.stack.database_url("wattledger_finance")) as observer:
@@ -88,6 +91,14 @@ class Demo:
             port=self.stack.health_ports["serve"],
             writer_url=self.stack.database_url("wattledger_writer"),
             providers=self.stack.settings.providers,
+        )
+
+    def _bind_card(self, till: Till) -> None:
+        till.bind_card(
+            next(room.account for room in estate.rooms() if room.supply == estate.CARD_ROOM),
+            token=estate.CARD_TOKEN,
+            amount_micros=estate.CARD_MICROS,
+            below_micros=estate.CARD_BELOW_MICROS,
         )
 
     def _invite(self, till: Till) -> None:
@@ -121,6 +132,7 @@ class Demo:
         estate.set_up(ledger, openings=estate.opening_registers(self._state), since=since)
         for role in ("price", "project", "control", "seal", "serve", "payments"):
             self.stack.start_role(role)
+        start_sandbox(self.stack)
         # Meters are read once there is someone to price what they show, so that no reading waits for Faust to join.
         self.stack.await_healthy()
         self.stack.start_role("collect", arguments=("--site", str(self._site)))
@@ -199,13 +211,16 @@ class Demo:
             lag_events = queries.lag_events(connection)
             protected = next(room for room in estate.rooms() if room.supply == estate.PROTECTED)
             its_balance = next(row for row in queries.balances(connection) if row.account == protected.account)
-            webhooks = connection.execute(_BOOKED_WEBHOOKS, (PROVIDER,)).fetchone()
+            webhooks, charges = (
+                connection.execute(query, (PROVIDER,)).fetchone() for query in (_BOOKED_WEBHOOKS, _BOOKED_CHARGES)
+            )
             cuts = sum(order.action == "open" for order in orders_of(connection, supply=protected.supply))
         return DemoFigures(
             readings_published=round(_metric(self._collector_metrics(), "wattledger_readings_total")),
             debits=figures.debits,
             top_ups=figures.top_ups,
             webhooks_booked=0 if webhooks is None else webhooks[0],
+            automatic_top_ups=0 if charges is None else charges[0],
             receipts=0,
             disconnections_confirmed=figures.disconnections_confirmed,
             reconnections_confirmed=figures.reconnections_confirmed,

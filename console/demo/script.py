@@ -4,7 +4,17 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from console.demo.estate import CURRENCY, EMERGENCY_MICROS, ONLINE_ROOM, PROTECTED, Room, friendly_hours
+from console.demo.estate import (
+    CARD_BELOW_MICROS,
+    CARD_MICROS,
+    CARD_ROOM,
+    CURRENCY,
+    EMERGENCY_MICROS,
+    ONLINE_ROOM,
+    PROTECTED,
+    Room,
+    friendly_hours,
+)
 from console.demo.observer import Sight
 from console.demo.screen import Story
 from ledger.values.money import MICROS_PER_UNIT, decimal_from_micros
@@ -44,15 +54,18 @@ class Script:
         self._is_protection_told = False
         self._first_seen: datetime | None = None
         self._is_paid_online = False
+        self._is_card_charged = False
         # By supply point, what its top-up went to.
         self._paid: dict[str, str] = {}
 
     @property
     def is_complete(self) -> bool:
-        """Whether a room has gone dark and come back, and none that was topped up is still dark."""
+        """Whether a room has gone dark and come back, none that was topped up is dark, and a card was charged."""
         relays = self._relays.values()
-        return any(relay.reconnections for relay in relays) and all(
-            relay.reconnections >= relay.disconnections or relay.supply not in self._paid for relay in relays
+        return (
+            self._is_card_charged
+            and any(relay.reconnections for relay in relays)
+            and all(relay.reconnections >= relay.disconnections or relay.supply not in self._paid for relay in relays)
         )
 
     def step(self, sight: Sight, *, now: datetime) -> None:
@@ -102,6 +115,12 @@ class Script:
         if room.supply == ONLINE_ROOM and self._is_paid_online:
             paid = f"{decimal_from_micros(ONLINE_MICROS):.2f} {CURRENCY}"
             return f"{paid} paid online, told by the provider's signed webhook"
+        if room.supply == CARD_ROOM:
+            self._is_card_charged = True
+            paid, below = (
+                f"{decimal_from_micros(micros):.2f} {CURRENCY}" for micros in (CARD_MICROS, CARD_BELOW_MICROS)
+            )
+            return f"below {below} its card is charged by itself: {paid} paid in"
         return "topped up"
 
     def _protected(self, room: Room, balance: Balance) -> Iterator[str]:

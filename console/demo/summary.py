@@ -54,7 +54,7 @@ def _trial_balance(stack: Stack) -> Table:
 def _figures(figures: DemoFigures) -> Text:
     return Text(
         f"{figures.readings_published} readings, {figures.debits} debits, {figures.top_ups} top-ups"
-        f" ({figures.webhooks_booked} told by webhook), "
+        f" ({figures.webhooks_booked} told by webhook, {figures.automatic_top_ups} of them automatic), "
         f"{figures.disconnections_confirmed} disconnections and {figures.reconnections_confirmed} reconnections "
         f"confirmed\n{PROTECTED}, protected, has {figures.protected_balance} {CURRENCY} and was ordered off"
         f" {figures.protected_cuts} times\n"

@@ -5,7 +5,6 @@ What is printed for people to try is made here too, so that it is the very addre
 
 import http.client
 import json
-import secrets
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,19 +18,13 @@ from console.api.keys import create_key
 from console.demo.estate import CURRENCY, ROOM_TO_TRY
 from console.errors import ServiceFailed
 from console.payments.signatures import signed_headers
+from console.sandbox.beside import PROVIDER, SIGNED_WITH
 from ledger.values.money import text_from_micros
 
-PROVIDER = "sandbox"
-_SETTING = "WATTLEDGER_WEBHOOK_SECRETS_SANDBOX"
 _HOST = "127.0.0.1"
 _TIMEOUT_S = 20.0
 # What a top-up went to, as the API names it, in the words of a kiosk.
 _PARTS = {"emergency": "emergency credit", "accrued": "accrued charges", "below-threshold": "use beyond the limit"}
-
-
-def provider_settings() -> dict[str, str]:
-    """Return the settings of the demo's payment provider: a secret of this run."""
-    return {_SETTING: secrets.token_hex(32)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +46,7 @@ class Till:
                 requests_per_minute=600,
                 operator="demo",
             )
-        return cls(port, key, providers[_SETTING])
+        return cls(port, key, providers[SIGNED_WITH])
 
     @property
     def address(self) -> str:
@@ -83,6 +76,14 @@ class Till:
         }
         body = json.dumps(told).encode()
         self._sent(f"/v1/webhooks/{PROVIDER}", body, signed_headers(body, secret=self.secret, now=now))
+
+    def bind_card(self, account: str, *, token: str, amount_micros: int, below_micros: int) -> None:
+        """Let an account's card be charged whenever its balance is below an amount, as the consumers' app does."""
+        amount, below = text_from_micros(amount_micros), text_from_micros(below_micros)
+        card = {"method": "card-1", "provider": PROVIDER, "token": token}
+        self._sent(f"/v1/accounts/{account}/autopay/methods", card, self._authorized)
+        threshold = {"method": "card-1", "amount": amount, "below": below}
+        self._sent(f"/v1/accounts/{account}/autopay/threshold", threshold, self._authorized)
 
     def paper(self, path: str) -> bytes:
         """Return a receipt or a statement as the API gives it."""

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 import structlog
+from prometheus_client import CollectorRegistry
 
 from console.payments.port import NotGenuine
 from console.payments.signatures import SHORTEST_SECRET, check_signed, signed_headers
@@ -24,6 +25,8 @@ from console.payments.signed_json import ChargeRequest, Delivery
 from console.sandbox.till import SandboxTill, Taken, as_json
 from ledger.values.environment import Environment
 from ledger.values.errors import Conflict, InvalidValue
+from projections.metrics import served
+from projections.process import stop_on_signals
 
 log = structlog.get_logger(__name__)
 
@@ -42,6 +45,7 @@ class SandboxSettings:
     webhook_url: str
     secret: str = field(repr=False)
     late_s: float = 30.0
+    metrics_port: int = 0
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> "SandboxSettings":
@@ -54,6 +58,7 @@ class SandboxSettings:
             ),
             secret=environment.text("WATTLEDGER_WEBHOOK_SECRETS_SANDBOX", help_="openssl rand -hex 32"),
             late_s=environment.seconds("WATTLEDGER_SANDBOX_LATE_S", default=30.0, minimum=0, maximum=600),
+            metrics_port=environment.integer("WATTLEDGER_METRICS_PORT", default=0, minimum=0, maximum=65_535),
         )
         environment.check()
         if urlsplit(settings.webhook_url).scheme != "http" or not urlsplit(settings.webhook_url).hostname:
@@ -143,11 +148,9 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = _TIMEOUT_S
 
     def do_GET(self) -> None:
-        """Show what was taken, or that it is well."""
+        """Show what was taken."""
         if self.path == "/charges":
             self._answer(HTTPStatus.OK, as_json(self.server.till.charged()))
-        elif self.path == "/healthz":
-            self._answer(HTTPStatus.OK, b"{}")
         else:
             self._refuse(HTTPStatus.NOT_FOUND, f"there is nothing at {self.path}; ask /charges")
 
@@ -216,10 +219,12 @@ def running(settings: SandboxSettings) -> Iterator[SandboxServer]:
 
 def main(environ: Mapping[str, str]) -> int:
     """Serve until SIGTERM or SIGINT; raises InvalidValue for wrong settings."""
-    from projections.process import stop_on_signals
-
     settings = SandboxSettings.from_environment(environ)
-    with stop_on_signals() as stop, running(settings) as server:
+    with (
+        stop_on_signals() as stop,
+        running(settings) as server,
+        served(CollectorRegistry(), host=HOST, port=settings.metrics_port, process="sandbox-provider"),
+    ):
         log.info("sandbox provider", charges=server.charge_url, tells=settings.webhook_url)
         stop.wait()
     return 0
