@@ -65,10 +65,10 @@ def _only_text(value: object) -> object:
     return value
 
 
-def _only_a_number(value: object) -> object:
+def only_a_number(value: object) -> object:
     """Refuse what would be taken for a number; 7.0 is a whole one in JSON."""
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError("a position is a whole number, as in 4711")
+        raise ValueError("this is a whole number, as in 24")
     return value
 
 
@@ -86,7 +86,7 @@ PositionInPath = Annotated[int, Path(ge=1, le=_MOST_POSITION, description="Where
 Position = Annotated[
     int,
     Field(ge=1, le=_MOST_POSITION, description="Where it stands in the ledger."),
-    BeforeValidator(_only_a_number),
+    BeforeValidator(only_a_number),
 ]
 LocalDate = Annotated[date, BeforeValidator(_only_date_text)]
 Kwh = Annotated[str, Field(description="Kilowatt-hours as decimal text.", examples=["12.345"])]

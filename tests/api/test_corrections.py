@@ -133,3 +133,18 @@ def test_a_dispute_is_opened_listed_and_resolved(api: Api) -> None:
     end |= {"remedy_position": position}
     assert api.post(f"{path}/d~1/resolutions", key, end, Idempotency_Key="k5").status_code == 201
     assert [row["dispute"] for row in api.get(path, key).json()["items"]] == ["d2"]
+
+
+def test_an_accounts_top_ups_are_listed_with_what_became_of_them(api: Api) -> None:
+    kiosk, key = api.key("kiosk"), api.key("finance")
+    positions = [
+        api.post("/v1/accounts/spare/top-ups", kiosk, {"amount": amount}, Idempotency_Key=amount).json()["position"]
+        for amount in ("10", "20", "30")
+    ]
+    api.post(f"/v1/top-ups/{positions[1]}/reversals", key, WORDS, Idempotency_Key="k")
+    first = api.get("/v1/accounts/spare/top-ups", key, limit=2).json()
+    rest = api.get("/v1/accounts/spare/top-ups", key, limit=2, cursor=first["next_cursor"]).json()
+    found = [(row["position"], row["amount"], row["is_undone"]) for row in first["items"] + rest["items"]]
+    assert found == [(positions[0], "10.00", False), (positions[1], "20.00", True), (positions[2], "30.00", False)]
+    assert rest["next_cursor"] is None
+    assert api.get("/v1/accounts/none/top-ups", key).status_code == 404

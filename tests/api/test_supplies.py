@@ -1,7 +1,6 @@
 """Supply points, tariffs, held readings and the books over HTTP."""
 
-import time
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 from ledger.store.application import Ledger
 from ledger.usecases.tariffs import publish_tariff
@@ -35,18 +34,6 @@ def test_an_operator_locks_and_unlocks_once_per_key(api: Api) -> None:
     api.catch_up()
     assert api.get("/v1/supplies/room-1", key).json()["locks"] == []
     assert api.post("/v1/supplies/room-1/locks", key, words).status_code == 422
-
-
-def test_a_lock_that_has_ended_meanwhile_is_still_told_under_its_key(api: Api) -> None:
-    key, end = api.key("operator"), datetime.now(UTC) + timedelta(seconds=1)
-    words = {"reason": "works", "operator": "op-3", "until": end.isoformat()}
-    first = api.post("/v1/supplies/room-2/locks", key, words, Idempotency_Key="k1")
-    time.sleep(max(0.0, (end - datetime.now(UTC)).total_seconds()))
-    in_shanghai = words | {"until": end.astimezone(timezone(timedelta(hours=8))).isoformat()}
-    for body in (words, in_shanghai):
-        assert api.post("/v1/supplies/room-2/locks", key, body, Idempotency_Key="k1").json() == first.json()
-    late = api.post("/v1/supplies/room-3/locks", key, words, Idempotency_Key="k1x")
-    assert (late.status_code, "is over already" in late.json()["detail"]) == (409, True)
 
 
 def test_a_batch_has_a_result_for_each_supply_point_and_is_done_once_per_key(api: Api) -> None:

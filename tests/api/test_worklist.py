@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import psycopg
 
+from ledger.domain.cuts import Cuts, CutsHeld, evolve
 from ledger.domain.event import Event
 from ledger.store.application import Ledger
-from ledger.values.identity import meter_stream
+from ledger.values.identity import cuts_stream, meter_stream
 from tests.api.conftest import Api
 from tests.projections.builders import reading_held
 
@@ -30,6 +31,23 @@ def hold(api: Api, *supplies: str) -> list[int]:
         ]
     api.catch_up()
     return positions
+
+
+def hold_cuts(api: Api, *supplies: str) -> None:
+    """Have so many cuts of a site held at once that somebody looks first."""
+    with Ledger(url=api.database.url("wattledger_writer")) as ledger:
+        cuts, version = ledger.folded(cuts_stream("north"), evolve, Cuts("north"))
+        fact = CutsHeld(
+            site="north",
+            batch=cuts.batch + 1,
+            supplies=supplies,
+            recent=0,
+            limit=1,
+            of=3,
+            ledger_position=0,
+            recorded_at=datetime.now(UTC),
+        )
+        ledger.append(Event(cuts_stream("north"), version + 1, fact))
 
 
 def test_a_held_reading_is_listed_and_decided_once_per_key(api: Api) -> None:
@@ -93,3 +111,47 @@ def test_the_worklist_comes_in_pages_the_longest_first(api: Api) -> None:
     kinds = api.get("/v1/worklist", key, kind="meter-recharged").json()["items"]
     assert sorted(row["detail"] for row in kinds) == ["purchases changed", "recharge-1 changed"]
     assert api.get("/v1/worklist", key, cursor="yesterday").status_code == 422
+
+
+def test_a_meter_tells_where_it_is_and_what_it_tells_of_its_own_credit(api: Api) -> None:
+    with psycopg.connect(api.database.url(), autocommit=True) as connection:
+        for day, value in ((9, "3"), (2, "4")):
+            told_at = datetime.now(UTC) - timedelta(days=day)
+            connection.execute("INSERT INTO ledger.meter_credit VALUES ('m2', 'purchases', %s, %s)", (told_at, value))
+        connection.execute(
+            """INSERT INTO ledger.heartbeats
+            (concentrator, collector, at, heard_at, meters, failing, spool_sweeps, spool_oldest_s) VALUES
+            ('c1', 'c1-a', now() + interval '2 s', now(), 3, 0, 0, 0),
+            ('c0', 'c0-a', now(), now() - interval '1 h', 3, 1, 7, 90)"""
+        )
+    key = api.key("operator")
+    page = api.get("/v1/meters", key, limit=2, site="north").json()
+    rest = api.get("/v1/meters", key, limit=2, site="north", cursor=page["next_cursor"]).json()
+    assert [(row["meter"], row["supply"]) for row in page["items"] + rest["items"]] == [
+        ("m1", "room-1"),
+        ("m2", "room-2"),
+        ("m3", "room-3"),
+    ]
+    (told,) = api.get("/v1/meters/m2", key).json()["own_credit"]
+    assert (told["first_value"], told["value"], told["changes"]) == ("3", "4", 1)
+    assert api.get("/v1/meters/m1", key).json()["own_credit"] == []
+    assert api.get("/v1/meters/m9", key).status_code == 404
+    heard = api.get("/v1/concentrators", key).json()["items"]
+    assert [(row["concentrator"], row["is_silent"], row["clock_ahead_s"]) for row in heard] == [
+        ("c0", True, 3600.0),
+        ("c1", False, 2.0),
+    ]
+    assert api.get("/v1/concentrators", key, cursor="c0").json()["items"] == heard[1:]
+
+
+def test_held_cuts_are_decided_once(api: Api) -> None:
+    key, words = api.key("operator"), WORDS
+    nothing = api.post("/v1/held-cuts/north/releases", key, words)
+    assert (nothing.status_code, "no cuts wait at site 'north'" in nothing.json()["detail"]) == (409, True)
+    for what, body in (("releases", words), ("dismissals", words | {"hours": 3})):
+        hold_cuts(api, "room-2", "room-1")
+        decided = api.post(f"/v1/held-cuts/north/{what}", key, body)
+        assert (decided.status_code, decided.json()["supplies"]) == (201, ["room-1", "room-2"]), decided.text
+        assert api.post(f"/v1/held-cuts/north/{what}", key, body).status_code == 409
+    bad = api.post("/v1/held-cuts/north/dismissals", key, words | {"hours": "3"})
+    assert (bad.status_code, bad.json()["errors"][0]["where"]) == (422, "body.hours")

@@ -1,7 +1,7 @@
 """Locks and consents on a real ledger: what is refused says why, and changes nothing."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import timedelta, timezone
 from typing import Any, Literal
 
 import pytest
@@ -17,7 +17,7 @@ from ledger.usecases.relays import clear_lock, consent_to_close, set_lock
 from ledger.usecases.sites import change_site_settings
 from ledger.usecases.supplies import MeterFacts
 from ledger.usecases.tariffs import publish_tariff
-from ledger.values.errors import InvalidValue, LedgerError, NotFound, Refused
+from ledger.values.errors import Conflict, InvalidValue, LedgerError, NotFound, Refused
 from ledger.values.identity import relay_stream
 from ledger.wire import RelayOutcome
 from tests.ledger.builders import FLAT_TARIFF, MOVED_IN
@@ -179,6 +179,19 @@ def test_an_operators_lock_has_its_reason_and_the_operators_id(rooms: Ledger) ->
         ("operator", "works", "op-7", "room-1-a"),
         ("operator", "works-done", "op-7", "room-1-a"),
     ]
+
+
+def test_a_lock_that_has_ended_meanwhile_is_still_told_under_its_key(rooms: Ledger) -> None:
+    until = NOW + timedelta(hours=1)
+    words: dict[str, Any] = {"supply": "room-1", "reason": "works", "operator": "op-7"}
+    position = set_lock(rooms, until=until, now=NOW, key="k1", **words)
+    later = NOW + timedelta(hours=2)
+    for same in (until, until.astimezone(timezone(timedelta(hours=8)))):
+        assert set_lock(rooms, until=same, now=later, key="k1", **words) == position
+    with pytest.raises(Conflict, match="reason was 'works', is 'fire'"):
+        set_lock(rooms, until=until, now=later, key="k1", **words | {"reason": "fire"})
+    with pytest.raises(Refused, match="is over already"):
+        set_lock(rooms, until=until, now=later, key="k2", **words)
 
 
 def test_a_consent_ends_with_whatever_comes_after_it() -> None:

@@ -1,7 +1,7 @@
 """One payer for many accounts: who they pay for, and a top-up of all of them in one transaction."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from ledger.domain import account as account_stream_of
@@ -64,9 +64,7 @@ def top_up_all(
     Raises Refused for an account that the payer does not pay for, and what a top-up of one account raises.
     """
     checked_code(channel, what="channel")
-    strangers = sorted(set(amounts_micros) - set(accounts_of_payer(ledger, payer)))
-    if strangers:
-        raise Refused(f"payer {payer!r} does not pay for {', '.join(map(repr, strangers))}; say so first: payer set")
+    checked_code(payer, what="payer")
     if not amounts_micros:
         raise InvalidValue(f"payer {payer!r} pays nobody anything; give accounts with their amounts")
     for account, amount_micros in amounts_micros.items():
@@ -76,12 +74,20 @@ def top_up_all(
     command = Command(f"payer/{checked_key(key)}", content | {"payer": payer, "channel": channel})
 
     def decide(standing: Standing) -> Sequence[Event]:
+        # Looked at for a new key only: whom they paid for once they need not pay for now.
+        _check_known(ledger, payer, amounts_micros)
         return [
             _credit(ledger, account, amount, standing=standing, payer=payer, channel=channel, key=key, now=now)
             for account, amount in amounts_micros.items()
         ]
 
     return appended_on_standing(ledger, decide, accounts=tuple(amounts_micros), command=command)
+
+
+def _check_known(ledger: Ledger, payer: str, accounts: Iterable[str]) -> None:
+    strangers = sorted(set(accounts) - set(accounts_of_payer(ledger, payer)))
+    if strangers:
+        raise Refused(f"payer {payer!r} does not pay for {', '.join(map(repr, strangers))}; say so first: payer set")
 
 
 def _credit(
