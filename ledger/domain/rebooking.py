@@ -56,7 +56,7 @@ def rebook(
     """
     snapshot, state = taker.draft.snapshot, taker.metering.state
     begins = taker.supply.occupancies[number]
-    derived = billed.counters(snapshot.prices_for(before))
+    derived = billed.counters(snapshot.prices_of(before))
     if not occupancy.agrees(state, derived):
         raise Underivable("the counters kept are not those that the debits lead to by today's prices")
     first = billed.first_beyond(begins.occupied_from)
@@ -66,8 +66,8 @@ def rebook(
     used = {} if first is None else billed.usage_from(first)
     billed.rebook(Part(begins.occupied_from, number, begins.account), cut_milliwh=cut_milliwh)
     usages = {} if first is None else _changes(used, billed.usage_from(first))
-    rated = billed.rerate(snapshot.prices_for(taker.supply))
-    counters = occupancy.anew(state, billed.counters(snapshot.prices_for(taker.supply)))
+    rated = billed.rerate(snapshot.prices_of(taker.supply))
+    counters = occupancy.anew(state, billed.counters(snapshot.prices_of(taker.supply)))
     lines = differences(rated)
     fact = OccupancyCorrected(
         supply=taker.supply.code,
@@ -108,13 +108,13 @@ def rebook_time(taker: "Taker", before: Supply, number: int, billed: BilledHisto
     """
     snapshot, state = taker.draft.snapshot, taker.metering.state
     begins = taker.supply.occupancies[number]
-    if not occupancy.agrees(state, billed.counters(snapshot.prices_for(before))):
+    if not occupancy.agrees(state, billed.counters(snapshot.prices_of(before))):
         raise Underivable("the counters kept are not those that the debits lead to by today's prices")
-    earlier = billed.counters(snapshot.prices_for(before))
+    earlier = billed.counters(snapshot.prices_of(before))
     billed.rebook(Part(begins.occupied_from, number, begins.account), cut_milliwh=None)
-    rated = billed.rerate(snapshot.prices_for(taker.supply))
+    rated = billed.rerate(snapshot.prices_of(taker.supply))
     lines = differences(rated)
-    counters = occupancy.anew(state, billed.counters(snapshot.prices_for(taker.supply)))
+    counters = occupancy.anew(state, billed.counters(snapshot.prices_of(taker.supply)))
     fact = OccupancyCorrected(
         supply=taker.supply.code,
         account=begins.account,

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from ledger.domain import supply as supply_stream_of
 from ledger.domain import tariff as tariff_stream_of
 from ledger.domain.event import Fact
+from ledger.domain.sharing import Shared
 from ledger.domain.supply import MeterInstalled, Supply
 from ledger.domain.tariff import TariffHistory, compiled, knows_class, prorated
 from ledger.rating.components import NO_PRORATION
@@ -25,32 +26,58 @@ class Price(NamedTuple):
     contracted_w: int = 0
 
 
+class _Point:
+    """A supply point with what is derived of it, found together: where there are very many, each look-up is dear.
+
+    `prices` are those that it had while tariffs were in their `edition`, None where nobody has asked yet.
+    """
+
+    __slots__ = ("edition", "prices", "stream", "supply")
+
+    def __init__(self, supply: Supply) -> None:
+        self.supply = supply
+        self.stream: UUID | None = None
+        self.prices: tuple[Price, ...] | None = None
+        self.edition = 0
+
+
 class PricingSnapshot:
     """A picture of all supply points and tariffs at a ledger position, kept by applying the log in order."""
 
     def __init__(self) -> None:
         self.position = 0
         self.supplies: dict[str, Supply] = {}
-        self._supply_of_meter: dict[str, str] = {}
+        self._points: dict[str, _Point] = {}
+        self._point_of_meter: dict[str, _Point] = {}
         # Codes in the order of their registration; a dict, for a set has none.
         self._at_concentrator: dict[str, dict[str, None]] = {}
         self._tariffs: dict[str, TariffHistory] = {}
-        self._streams: dict[str, UUID] = {}
-        self._prices: dict[str, tuple[Supply, tuple[Price, ...]]] = {}
+        self._edition = 0
+        self._shared = Shared()
+        self._prices: dict[tuple[Price, ...], tuple[Price, ...]] = {}
 
     def apply(self, fact: Fact) -> None:
         """Take in one control fact; facts that pricing does not depend on change nothing."""
         if fact.topic.startswith("supply."):
-            code: str = getattr(fact, "supply")  # noqa: B009 - every supply fact has it, their base class does not
-            before = self.supplies.get(code)
-            supply = self.supplies[code] = supply_stream_of.evolve(before, fact)
-            if before is None or before.concentrator != supply.concentrator:
-                self._move(code, before, supply)
-            if isinstance(fact, MeterInstalled):
-                self._supply_of_meter[fact.meter] = code
+            self._apply(fact, getattr(fact, "supply"))  # noqa: B009 - every supply fact has it, their base does not
         elif isinstance(fact, tariff_stream_of.TariffPublished):
             self._tariffs[fact.tariff] = tariff_stream_of.evolve(self._tariffs.get(fact.tariff), fact)
+            self._edition += 1
             self._prices.clear()
+
+    def _apply(self, fact: Fact, code: str) -> None:
+        point = self._points.get(code)
+        before = None if point is None else point.supply
+        self._shared.within(fact, supply=code if before is None else before.code)
+        supply = supply_stream_of.evolve(before, fact)
+        if point is None:
+            point = self._points[supply.code] = _Point(supply)
+        point.supply, point.prices = supply, None
+        self.supplies[supply.code] = supply
+        if before is None or before.concentrator != supply.concentrator:
+            self._move(supply.code, before, supply)
+        if isinstance(fact, MeterInstalled):
+            self._point_of_meter[fact.meter] = point
 
     def _move(self, code: str, before: Supply | None, supply: Supply) -> None:
         if before is not None:
@@ -76,15 +103,17 @@ class PricingSnapshot:
 
     def supply_of_meter(self, serial: str) -> Supply | None:
         """Return the supply point that a meter measures now."""
-        code = self._supply_of_meter.get(serial)
-        return None if code is None else self.supplies[code]
+        point = self._point_of_meter.get(serial)
+        return None if point is None else point.supply
 
     def stream_of(self, code: str) -> UUID:
         """Return the meter stream of a supply point; remembered, for deriving it costs as much as pricing."""
-        stream = self._streams.get(code)
-        if stream is None:
-            stream = self._streams[code] = meter_stream(code)
-        return stream
+        point = self._points.get(code)
+        if point is None:
+            return meter_stream(code)
+        if point.stream is None:
+            point.stream = meter_stream(code)
+        return point.stream
 
     def tariff_at(self, supply: Supply, instant: datetime) -> CompiledTariff | None:
         """Return the tariff version in force for a supply point at an instant, for the class of its terms.
@@ -99,19 +128,22 @@ class PricingSnapshot:
         return compiled(version.text, version.version, terms.account_class)
 
     def prices_of(self, supply: Supply) -> tuple["Price", ...]:
-        """Return what a supply point's usage costs from when on, ascending; remembered until something changes it."""
-        known = self._prices.get(supply.code)
-        if known is not None and known[0] is supply:
-            return known[1]
-        prices = self.prices_for(supply)
-        self._prices[supply.code] = (supply, prices)
+        """Return what a supply point's usage costs from when on, ascending; remembered until something changes it.
+
+        Of a supply point as it was once, the same; that is not remembered.
+        """
+        point = self._points.get(supply.code)
+        if point is None or point.supply is not supply:
+            return self._prices_for(supply)
+        prices = point.prices
+        if prices is None or point.edition != self._edition:
+            prices = self._prices_for(supply)
+            # Most supply points are priced alike.
+            prices = point.prices = self._prices.setdefault(prices, prices)
+            point.edition = self._edition
         return prices
 
-    def prices_for(self, supply: Supply) -> tuple["Price", ...]:
-        """Return the same of a supply point as it was once, not remembered."""
-        known = self._prices.get(supply.code)
-        if known is not None and known[0] is supply:
-            return known[1]
+    def _prices_for(self, supply: Supply) -> tuple["Price", ...]:
         instants = sorted(set(self.changes_of(supply)))
         return tuple(self._price(supply, instant) for instant in instants)
 
