@@ -38,17 +38,15 @@ def show(
     if not rows:
         typer.echo("nothing was delivered yet" if every else "no delivery is held or waits")
         return
-    table = Table("number", "provider", "event", "news", "account", "received", "state", "tried")
+    table = Table("number", "provider", "news", "account", "received", "state")
     table.add_column("amount", justify="right")
     table.add_column("detail")
     for row in rows:
         amount = f"{text_from_micros(row.amount_micros)} {row.currency}"
         detail = row.detail or (f"position {row.position}" if row.position else "")
         received = f"{row.received_at:%Y-%m-%d %H:%M}"
-        number, tried = str(row.id), str(row.attempts)
-        table.add_row(
-            number, row.provider, row.event, row.news, row.account, received, row.state, tried, amount, detail
-        )
+        told = (str(row.id), row.provider, row.news, row.account, received, row.state)
+        table.add_row(*told, amount, f"{row.event}: {detail}")
     Console().print(table)
 
 

@@ -50,7 +50,7 @@ def book_next(connection: Connection[Any], ledger: Ledger, *, now: datetime) -> 
 def _booked(connection: Connection[Any], ledger: Ledger, delivery: Delivery, *, now: datetime) -> State:
     if deliveries.is_charged_back_once_more(connection, delivery):
         # The ledger has one chargeback of a payment, and would take this one for it.
-        why = "charged back once more, after the dispute was won; adjust the account, then settle this by hand"
+        why = "charged back once more, after the dispute was won; charge the won dispute's top-up back, settle this"
         return _held(connection, delivery, why, now=now)
     try:
         position = book_told(ledger, _told(delivery, now)).position

@@ -1,11 +1,13 @@
 """What an operator sees of deliveries, and does about those that are held."""
 
+import re
+
 import pytest
 import requests
 from typer.testing import CliRunner, Result
 
 from console.cli import make_app
-from tests.payments.conftest import JSON, Shop
+from tests.payments.conftest import CLEARING, JSON, Shop
 
 OPERATOR = ("--operator", "op-7", "--reason", "adjusted")
 
@@ -85,6 +87,27 @@ def test_orders_about_what_is_not_held_are_refused(shop: Shop, run: Run) -> None
         outcome = run("deliveries", *arguments, role="wattledger_writer")
         assert "see `wattledger deliveries list`" in str(outcome.exception)
     assert shop.rows([news])[0][0] == "booked"
+
+
+def test_a_part_that_was_refunded_is_booked_by_hand_as_the_page_says(shop: Shop, run: Run) -> None:
+    account, payment, before = shop.new_account(), shop.new_payment(), shop.books().get(CLEARING, 0)
+    paid = shop.news("succeeded", payment, account=account)
+    part = shop.news("refunded", payment, amount="10.00")
+    shop.tells(paid, part)
+    shop.till.uses(account, 20)
+    listed = run("deliveries", "list", "--all", "--limit", "2").output
+    [position] = re.findall(rf"{paid['id']}: position (\d+)", listed)
+    for arguments in (
+        ("account", "reverse", position, "--reason", "partly-refunded", "--operator", "op-7"),
+        ("top-up", account, "15.00", "--channel", "shop", "--clearing"),
+        ("deliveries", "settle", number(shop, part), *OPERATOR),
+    ):
+        outcome = run(*arguments, role="wattledger_writer")
+        assert outcome.exit_code == 0, f"{outcome.output} {outcome.exception}"
+    assert shop.balance(account) - shop.till.debt(account) == -5
+    assert shop.books()[CLEARING] - before == 15
+    again = shop.news("charged-back", payment)
+    assert shop.tells(again) == ["held"]
 
 
 @pytest.mark.parametrize("role", ["wattledger_finance", "wattledger_auditor", "wattledger_api"])

@@ -216,7 +216,7 @@ def _check_whole(told: Told, amount_micros: int) -> None:
     if told.amount_micros != amount_micros:
         raise Refused(
             f"{text_from_micros(told.amount_micros)} of a payment of {text_from_micros(amount_micros)} was"
-            f" {told.news}; a part is not taken back by itself: adjust the account, then settle this by hand"
+            f" {told.news}; a part is not taken back by itself: reverse the top-up, book what stays, settle this"
         )
 
 
