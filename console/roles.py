@@ -16,6 +16,7 @@ class Role:
     tells_people: bool = False
     hears_providers: bool = False
     charges_methods: bool = False
+    sells_tokens: bool = False
     serves_health: bool = True
 
 
@@ -24,7 +25,7 @@ PROJECT = Role(name="project", database_role="wattledger_projector")
 CONTROL = Role(name="control", database_role="wattledger_control", signs_orders=True)
 SEAL = Role(name="seal", database_role="wattledger_sealer", signs_seals=True)
 CALENDAR = Role(name="calendar", database_role="wattledger_calendar", uses_kafka=True)
-SERVE = Role(name="serve", database_role="wattledger_api", hears_providers=True)
+SERVE = Role(name="serve", database_role="wattledger_api", hears_providers=True, sells_tokens=True)
 PAYMENTS = Role(name="payments", database_role="wattledger_payments", charges_methods=True)
 NOTIFY = Role(name="notify", database_role="wattledger_notifier", tells_people=True)
 SIMULATE = Role(name="simulate", serves_health=False)

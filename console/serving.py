@@ -16,6 +16,7 @@ from console.api.services import Services
 from console.errors import ServiceFailed
 from console.observation import Observation, observed
 from console.payments.receiving import Receiver
+from console.tokens.secrets_kept import SETTING, sealing_key
 from ledger.values.environment import Environment
 
 
@@ -26,6 +27,7 @@ class ServeSettings:
     database_url: str = field(repr=False)
     host: str
     port: int
+    token_key: str = field(default="", repr=False)
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> "ServeSettings":
@@ -37,8 +39,11 @@ class ServeSettings:
             ),
             host=environment.text("WATTLEDGER_METRICS_HOST", default="127.0.0.1"),
             port=environment.integer("WATTLEDGER_METRICS_PORT", default=9464, minimum=0, maximum=65_535),
+            token_key=environment.text(SETTING, default=""),
         )
         environment.check()
+        if settings.token_key:
+            sealing_key({SETTING: settings.token_key})
         return settings
 
 
@@ -132,7 +137,7 @@ def main(environ: Mapping[str, str]) -> int:
     settings = ServeSettings.from_environment(environ)
     receiver = Receiver.from_environment(environ)
     listening = _listening(settings.host, settings.port)
-    services = Services(url=settings.database_url, receiver=receiver)
+    services = Services(url=settings.database_url, receiver=receiver, token_key=settings.token_key)
     try:
         app = make_served_app(services, database_url=settings.database_url)
         config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=10)

@@ -40,6 +40,7 @@ class StackSettings:
     # Payment providers' settings hold secrets, too: for `serve` what verifies, for `payments` what charges.
     providers: Mapping[str, str] = field(default_factory=dict, repr=False)
     reference_key: str | None = field(default=None, repr=False)
+    token_key: str | None = field(default=None, repr=False)
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> "StackSettings":
@@ -65,6 +66,7 @@ class StackSettings:
             notify={name: value for name, value in environ.items() if name.startswith(_NOTIFY)},
             providers={name: value for name, value in environ.items() if is_of_a_provider(name)},
             reference_key=environ.get("WATTLEDGER_REFERENCE_KEY") or None,
+            token_key=environ.get("WATTLEDGER_TOKEN_KEY") or None,
         )
         environment.check()
         return settings

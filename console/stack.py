@@ -147,6 +147,8 @@ class Stack:
             environment |= settings_to_charge(self.settings.providers)
         if role.hears_providers or role.charges_methods:
             environment["WATTLEDGER_REFERENCE_KEY"] = self._reference_key
+        if role.sells_tokens and self.settings.token_key:
+            environment["WATTLEDGER_TOKEN_KEY"] = self.settings.token_key
         if role.verifies_orders:
             environment["WATTLEDGER_ORDER_PUBLIC_KEY"] = self.public_key_hex
         return environment

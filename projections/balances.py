@@ -19,6 +19,7 @@ from ledger.domain.account_facts import (
 from ledger.domain.event import Fact
 from ledger.domain.meter import UsageCorrected
 from ledger.domain.meter_life import OccupancyCorrected
+from ledger.domain.vending import EnergyVended
 from ledger.store.log import Logged
 from projections.arrays import array_of
 from projections.model import ReadModel, Table
@@ -58,7 +59,7 @@ def fold(events: Sequence[Logged]) -> dict[str, Movement]:
     movements: dict[str, Movement] = {}
     for event in events:
         fact = event.fact
-        if isinstance(fact, USAGE):
+        if isinstance(fact, (*USAGE, EnergyVended)):
             _debit(movements, fact, event.position)
             continue
         for account in _accounts_of(fact):
@@ -74,7 +75,7 @@ def fold(events: Sequence[Logged]) -> dict[str, Movement]:
     return movements
 
 
-def _debit(movements: dict[str, Movement], usage: Usage, position: int) -> None:
+def _debit(movements: dict[str, Movement], usage: Usage | EnergyVended, position: int) -> None:
     """Take in what nearly every event is."""
     movement = _movement(movements, usage.account)
     movement.debits += 1

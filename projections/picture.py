@@ -122,8 +122,9 @@ class Picture:
             site=supply.site,
             concentrator=supply.concentrator,
             meter=supply.meter.meter,
-            # A meter read from files or load profiles has no relay that we could reach.
-            has_relay=supply.meter.measures == "register",
+            # A meter read from files or load profiles has no relay that we could reach, and one that takes tokens
+            # switches by what it was told.
+            has_relay=supply.meter.measures == "register" and supply.tokens is None,
             account=occupancy.account,
             standing=standing,
             reconnection=settings.reconnection,

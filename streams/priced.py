@@ -12,6 +12,7 @@ from ledger.domain.metering import Draft, Metering
 from ledger.store.applied import DeadLetter, Partition, StrayReading, SweepProgress
 from ledger.store.copying import Rows
 from ledger.store.ticked import TickProgress
+from ledger.store.token_registers import TokenRegister
 
 SweepKey = tuple[str, str]
 
@@ -28,6 +29,7 @@ class PricingDraft:
     dead_letters: list[DeadLetter] = field(default_factory=list)
     strays: list[StrayReading] = field(default_factory=list)
     meter_credit: list[wire.RegisterReading] = field(default_factory=list)
+    token_registers: list[TokenRegister] = field(default_factory=list)
     history: dict[UUID, BilledHistory] = field(default_factory=dict)
     taken: list[int] = field(default_factory=list)
     readings: int = 0

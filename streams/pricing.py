@@ -29,6 +29,7 @@ from ledger.store.mapper import state_after
 from ledger.store.meter_credit import keep_meter_credit
 from ledger.store.meter_history import read_history
 from ledger.store.ticked import TickProgress, move_ticks
+from ledger.store.token_registers import TokenRegister, keep_registers
 from streams import ticks
 from streams.applier import Stale
 from streams.message import Message
@@ -94,6 +95,7 @@ class PricingDrafter:
         applied.keep_dead_letters(gate.cursor, draft.dead_letters)
         applied.keep_strays(gate.cursor, draft.strays)
         keep_meter_credit(gate.cursor, draft.meter_credit)
+        keep_registers(gate.cursor, draft.token_registers)
 
     def adopt(self, draft: PricingDraft) -> None:
         """Remember the states that the batch leaves behind."""
@@ -176,6 +178,9 @@ class PricingDrafter:
             draft.taken.append(stray.number)
             supply = self._snapshot.supply_of_meter(stray.meter)
             if supply is not None and _stray(supply, supply.concentrator, stray.reading) is None:
+                if supply.tokens is not None:
+                    _note_register(draft, supply, stray.reading)
+                    continue
                 metering = self._drafted(draft, owners[stray.meter], supply.code)
                 self._take_reading(connection, draft, metering, supply, stray.reading, stray.source)
 
@@ -241,6 +246,9 @@ class PricingDrafter:
                         source.published_at,
                     )
                 )
+                continue
+            if supply.tokens is not None:
+                _note_register(draft, supply, reading)
                 continue
             metering = self._drafted(draft, message.partition, supply.code)
             self._take_reading(connection, draft, metering, supply, reading, source)
@@ -314,6 +322,13 @@ class PricingDrafter:
         if known is None:
             known = draft.meterings[supply] = (partition, self._meterings[partition][supply].copy())
         return known[1]
+
+
+def _note_register(draft: PricingDraft, supply: Supply, reading: wire.Reading) -> None:
+    """Keep what the meter of a supply point that is billed by token shows; nothing is billed by it."""
+    if reading.register is not None:
+        register_milliwh = supply.spells[-1].scaled(reading.register.import_milliwh)
+        draft.token_registers.append(TokenRegister(supply.code, reading.register.read_at, register_milliwh))
 
 
 def _stray(supply: Supply | None, concentrator: str, reading: wire.Reading) -> str | None:

@@ -20,11 +20,16 @@ def source_of(message: Message, tick: wire.Tick) -> Source:
 
 
 def timed_supplies(snapshot: PricingSnapshot, concentrator: str) -> list[Supply]:
-    """Return the supply points of a concentrator that time alone brings something to."""
+    """Return the supply points of a concentrator that time alone brings something to.
+
+    Not those that are billed by token: their days are charged with the next one.
+    """
     return [
         supply
         for supply in snapshot.supplies_at(concentrator)
-        if supply.occupancies and any(is_timed(price) for price in snapshot.prices_of(supply))
+        if supply.tokens is None
+        and supply.occupancies
+        and any(is_timed(price) for price in snapshot.prices_of(supply))
     ]
 
 

@@ -23,6 +23,7 @@ from console.api.routes import (
     receipts,
     supplies,
     tariffs,
+    tokens,
     top_ups,
     undoing,
     webhooks,
@@ -56,6 +57,7 @@ _ROUTES = (
     worklist,
     held_cuts,
     finance,
+    tokens,
     webhooks,
 )
 

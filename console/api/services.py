@@ -9,7 +9,9 @@ from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
 from console.payments.receiving import Receiver
+from console.tokens.secrets_kept import SETTING, sealing_key
 from ledger.store.application import Ledger
+from ledger.values.errors import Refused
 from projections.checkpoint import checkpoint
 
 _CONNECTIONS = 8
@@ -18,9 +20,10 @@ _CONNECTIONS = 8
 class Services:
     """Opened once per process; close it when done."""
 
-    def __init__(self, *, url: str, receiver: Receiver | None = None) -> None:
+    def __init__(self, *, url: str, receiver: Receiver | None = None, token_key: str = "") -> None:
         self.ledger = Ledger(url=url, checkpoint=checkpoint)
         self.receiver = receiver or Receiver()
+        self._token_key = token_key
         self._pool = ConnectionPool(
             url, min_size=1, max_size=_CONNECTIONS, open=True, kwargs={"autocommit": True}, timeout=10
         )
@@ -30,6 +33,12 @@ class Services:
         """Lend a connection in autocommit mode."""
         with self._pool.connection() as connection:
             yield connection
+
+    def token_key(self) -> bytes:
+        """Return the key that meters' secrets are sealed with; raises Refused where this process has none."""
+        if not self._token_key:
+            raise Refused(f"no tokens are sold here: `serve` was started without {SETTING}")
+        return sealing_key({SETTING: self._token_key})
 
     def now(self) -> datetime:
         """Return the time at which a command is recorded."""

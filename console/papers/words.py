@@ -87,6 +87,7 @@ _EN: Words = {
     "usage": "Electricity used",
     "time-charge": "Daily charges",
     "minimum": "Minimum charge",
+    "vended": "Energy sold by token",
     "correction": "Corrections of usage",
 }
 _ZH: Words = {
@@ -171,6 +172,7 @@ _ZH: Words = {
     "usage": "用电",
     "time-charge": "按日费用",
     "minimum": "最低消费",
+    "vended": "凭码售电",
     "correction": "用电更正",
 }
 WORDS: dict[str, Words] = {"en": _EN, "zh": _ZH}

@@ -11,6 +11,7 @@ from psycopg.rows import tuple_row
 from ledger.domain.event import Fact
 from ledger.domain.meter import BillingPeriodClosed, Difference, TimeChargeDebited, UsageCorrected, UsageDebited
 from ledger.domain.meter_life import OccupancyCorrected
+from ledger.domain.vending import EnergyVended
 from ledger.rating.compiled import CompiledTariff
 from ledger.rating.lines import Line
 from ledger.rating.quantities import NO_QUANTITIES, Quantities
@@ -19,7 +20,15 @@ from ledger.store.mapper import fact_of
 from ledger.values.identity import meter_stream
 
 _TOPICS = [
-    fact.topic for fact in (UsageDebited, UsageCorrected, OccupancyCorrected, TimeChargeDebited, BillingPeriodClosed)
+    fact.topic
+    for fact in (
+        UsageDebited,
+        UsageCorrected,
+        OccupancyCorrected,
+        TimeChargeDebited,
+        BillingPeriodClosed,
+        EnergyVended,
+    )
 ]
 _EVENTS = """
 SELECT originator_version, topic, state FROM ledger.events
@@ -84,6 +93,9 @@ class Recorded:
                 self._differ(fact.ended_at, fact.lines)
             case OccupancyCorrected():
                 self._differ(fact.occupied_from, fact.lines)
+            case EnergyVended():
+                self.spans[version] = Span(fact.vended_at, fact.vended_at, fact.usage_milliwh)
+                self._charge(fact.account, fact.vended_at, fact.lines)
             case TimeChargeDebited() | BillingPeriodClosed():
                 self._charge(fact.account, fact.ended_at, fact.lines)
 

@@ -13,7 +13,15 @@ from ledger.values.errors import InvalidValue
 from ledger.values.instants import in_utc
 
 # By name, so that a fact of tomorrow is read like those of today; the first that a fact has is it.
-_EFFECTIVE_FIELDS = ("ended_at", "effective_at", "occupied_from", "vacated_at", "installed_at", "effective_from")
+_EFFECTIVE_FIELDS = (
+    "ended_at",
+    "effective_at",
+    "occupied_from",
+    "vacated_at",
+    "installed_at",
+    "effective_from",
+    "vended_at",
+)
 # A span that ends at midnight belongs to the day before.
 _INSTANT_BEFORE = timedelta(microseconds=1)
 

@@ -22,9 +22,11 @@ from ledger.domain.meter_life import OccupancyCorrected
 from ledger.domain.occupancy import Share, shares
 from ledger.domain.snapshot import Price
 from ledger.domain.spans import span_of, versions_between
+from ledger.domain.vending import EnergyVended
 from ledger.rating.lines import FRESH, Atom, Counters, Rated
 from ledger.rating.quantities import Quantities, cut_by_energy, less, more, segment_span, unknown_periods
 from ledger.rating.rate import CompiledTariff, rate
+from ledger.values.identity import token_id
 
 
 class Figure(NamedTuple):
@@ -157,6 +159,8 @@ class BilledHistory:
         self.occupancy = getattr(fact, "state", MeterState()).occupancy
         if isinstance(fact, UsageDebited):
             self._take_debit(version, fact)
+        elif isinstance(fact, EnergyVended):
+            self._take_vended(version, fact)
         elif isinstance(fact, TimeChargeDebited | BillingPeriodClosed):
             self.spans.append(BilledTime.of(version, fact))
         elif isinstance(fact, UsageCorrected) and fact.debit_version >= self.first_version:
@@ -190,6 +194,13 @@ class BilledHistory:
                 fact.opening_milliwh,
             )
         )
+
+    def _take_vended(self, version: int, fact: EnergyVended) -> None:
+        """Take in what a token was issued for: usage of an instant, which nothing ever corrects."""
+        part = Part(fact.vended_at, fact.occupancy, fact.account)
+        figures = [Figure(fact.usage_milliwh, "vended")]
+        token = token_id(supply=fact.supply, count=fact.count)
+        self.spans.append(BilledSpan(version, token, fact.vended_at, fact.vended_at, figures, (part,)))
 
     def first_beyond(self, instant: datetime) -> int | None:
         """Return the number of the first usage in the stream that reaches beyond an instant; None where none does."""

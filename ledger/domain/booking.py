@@ -32,6 +32,7 @@ from ledger.domain.meter import BillingPeriodClosed, TimeChargeDebited, UsageCor
 from ledger.domain.meter_life import OccupancyCorrected
 from ledger.domain.postings import balanced, correction_postings, debit_postings, top_up_postings
 from ledger.domain.receipt import ClearingSettled, ProviderFeeKept, ReceiptKept, ReceiptReturned
+from ledger.domain.vending import EnergyVended
 
 F = TypeVar("F", bound=Fact)
 
@@ -41,7 +42,7 @@ def booked(fact: F) -> F:
     return msgspec.structs.replace(fact, postings=BOOKS[fact.topic](fact))
 
 
-def _debited(fact: UsageDebited | TimeChargeDebited | BillingPeriodClosed) -> list[Posting]:
+def _debited(fact: UsageDebited | TimeChargeDebited | BillingPeriodClosed | EnergyVended) -> list[Posting]:
     return debit_postings(account=fact.account, lines=fact.lines)
 
 
@@ -237,6 +238,7 @@ def _advance_taxes(taxes: list[AdvanceTax]) -> list[Posting]:
 BOOKS: dict[str, Callable[[Any], list[Posting]]] = {
     UsageDebited.topic: _debited,
     TimeChargeDebited.topic: _debited,
+    EnergyVended.topic: _debited,
     BillingPeriodClosed.topic: _debited,
     UsageCorrected.topic: _corrected,
     OccupancyCorrected.topic: _corrected,

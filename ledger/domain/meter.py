@@ -82,7 +82,7 @@ class MeterState(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     the counters; `former` are the counters of the last few before it. `read_back` is a serial that the meter gave
     which is not its own, empty where there is no such doubt. `registers` are the last good values of the registers
     beside the total. `charged_to` is the last local date whose time charges are posted; later dates without any leave
-    it where it is.
+    it where it is. `token_count` is the newest token's count, where the supply point is billed by token.
     """
 
     meter: str = ""
@@ -98,6 +98,7 @@ class MeterState(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     read_back: str = ""
     registers: Registers | None = None
     charged_to: date | None = None
+    token_count: int = 0
 
 
 @fact_type("meter.usage-debited/1")

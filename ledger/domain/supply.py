@@ -22,6 +22,7 @@ from ledger.domain.supply_life import (
     SupplyCommissioned,
     SupplyVacated,
 )
+from ledger.domain.token_billing import BilledByToken
 from ledger.wire import Instant
 
 # What a meter may measure beside energy in kWh: reactive energy, apparent energy, demand.
@@ -116,7 +117,7 @@ class Supply(msgspec.Struct, frozen=True):
     facts with their versions that the meter stream has to take in, `life_version` is the newest one's.
     `occupancy_versions` tell by which event each occupancy began. `commissioning` is the newest
     result of the meter that is installed now. `protection` keeps it from being
-    cut for credit; `is_review_lapsed` where that is due to be looked at.
+    cut for credit; `is_review_lapsed` where that is due to be looked at. `tokens` bill it, where it is not None.
     """
 
     code: str
@@ -134,6 +135,7 @@ class Supply(msgspec.Struct, frozen=True):
     commissioning: SupplyCommissioned | None = None
     protection: SupplyProtected | None = None
     is_review_lapsed: bool = False
+    tokens: BilledByToken | None = None
 
     @property
     def is_commissioned(self) -> bool:
@@ -198,7 +200,7 @@ def _is_life(supply: Supply, fact: Fact) -> bool:
     return isinstance(fact, MeterRemoved | MultiplierChanged | SupplyVacated | HoldResolved)
 
 
-def _changed(supply: Supply, fact: Fact) -> Supply:  # noqa: PLR0911 - a case per fact
+def _changed(supply: Supply, fact: Fact) -> Supply:  # noqa: C901, PLR0911 - a case per fact
     match fact:
         case MeterInstalled() | MeterRemoved() | MultiplierChanged():
             return _metered(supply, fact)
@@ -219,6 +221,8 @@ def _changed(supply: Supply, fact: Fact) -> Supply:  # noqa: PLR0911 - a case pe
             return replace(supply, commissioning=fact)
         case HoldResolved():
             return supply
+        case BilledByToken():
+            return replace(supply, tokens=fact)
         case _:
             raise AssertionError(f"{type(fact).__name__} does not belong to a supply stream")
 

@@ -26,6 +26,8 @@ from ledger.domain import (  # noqa: F401 - importing registers their facts
     switching_rules,
     tariff,
     timetable,
+    token_billing,
+    vending,
 )
 from ledger.domain.credit import facts as credit_facts  # noqa: F401 - the same
 from ledger.domain.credit import policy as credit_policy  # noqa: F401 - the same

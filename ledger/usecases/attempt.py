@@ -80,6 +80,13 @@ def appended_on_standing(
     return _appended(ledger, decided, command)
 
 
+def appended_deciding(
+    ledger: Ledger, decide: Callable[[], tuple[Sequence[Event], Guard]], *, command: Command
+) -> Booked:
+    """Do the same where what is decided says, too, what must not have moved when it is appended."""
+    return _appended(ledger, decide, command)
+
+
 def checked_key(key: str) -> str:
     """Return the caller's idempotency key; raises InvalidValue where it is none."""
     if not (1 <= len(key) <= 200 and key.isprintable()):

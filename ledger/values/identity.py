@@ -106,6 +106,11 @@ def agent_stream(code: str) -> UUID:
     return uuid5(f"agent|{code}")
 
 
+def token_id(*, supply: str, count: int) -> UUID:
+    """Return the id of the token with this count of the supply point's meter."""
+    return uuid5(f"token|{supply}|{count}")
+
+
 def payer_stream(code: str) -> UUID:
     """Return the event stream of whom the payer with this code pays for."""
     return uuid5(f"payer|{code}")

@@ -9,6 +9,7 @@ from ledger.domain.account_facts import DebitCorrected
 from ledger.domain.event import Fact, Posting
 from ledger.domain.meter import Difference, UsageCorrected, UsageDebited
 from ledger.domain.meter_life import OccupancyCorrected
+from ledger.domain.vending import EnergyVended
 from ledger.rating.lines import Line
 from projections.errors import ProjectionsError
 from projections.postings import postings_of
@@ -41,6 +42,7 @@ KINDS = {
     "meter.usage-debited": "usage",
     "meter.time-charge-debited": "time-charge",
     "meter.billing-period-closed": "minimum",
+    "meter.energy-vended": "vended",
     "meter.usage-corrected": "correction",
     "meter.occupancy-corrected": "correction",
 }
@@ -158,7 +160,7 @@ def _lines_of(fact: Fact, account: str) -> list[Line | Difference]:
 
 def _usage_of(fact: Fact, account: str) -> int:
     match fact:
-        case UsageDebited():
+        case UsageDebited() | EnergyVended():
             return fact.usage_milliwh if fact.account == account else 0
         case UsageCorrected():
             alone = ((fact.account, fact.usage_milliwh - fact.replaced_milliwh),)

@@ -24,6 +24,7 @@ from tests.services.postgres import Database
 from tests.services.serving import served
 
 JSON = dict[str, Any]
+TOKEN_KEY = "5a" * 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ def api(database: Database) -> Iterator[Api]:
         _set_up(ledger)
     url = database.url("wattledger_api")
     receiver = Receiver(reference_key="5a" * 32)
-    with served(Services(url=url, receiver=receiver), url=url) as address:
+    with served(Services(url=url, receiver=receiver, token_key=TOKEN_KEY), url=url) as address:
         served_api = Api(address, database)
         served_api.catch_up()
         yield served_api

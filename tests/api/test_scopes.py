@@ -66,6 +66,8 @@ MAY = {
     "POST /v1/supplies/{supply}/consents": "ko",
     "POST /v1/supplies/{supply}/locks": "o",
     "POST /v1/supplies/{supply}/unlocks": "o",
+    "POST /v1/supplies/{supply}/tokens": "ko",
+    "GET /v1/tokens/{position}": "ko",
     "POST /v1/batches": "o",
     "GET /v1/meters": "foa",
     "GET /v1/meters/{meter}": "foa",

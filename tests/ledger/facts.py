@@ -41,6 +41,7 @@ from tests.ledger.credit_facts import CREDIT_FACTS
 from tests.ledger.facts_of_life import facts_of_life
 from tests.ledger.money_facts import MONEY_FACTS, SOLD_BY_AGENT
 from tests.ledger.switching_facts import SWITCHING_FACTS
+from tests.ledger.token_facts import TOKEN_FACTS
 
 F = TypeVar("F", bound=Fact)
 
@@ -408,3 +409,4 @@ FACTS += [
     msgspec.structs.replace(_first(UsageCorrected), replaced_quantities=QUANTITIES, quantities=QUANTITIES),
 ]
 FACTS += SWITCHING_FACTS
+FACTS += TOKEN_FACTS

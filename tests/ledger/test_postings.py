@@ -18,6 +18,8 @@ from tests.ledger.builders import household
 # Facts that move no money, each looked at by somebody: a new fact belongs here or has postings.
 MOVES_NO_MONEY = {
     "payer.accounts-set/1",
+    "supply.billed-by-token/1",
+    "meter.token-issued/1",
     "supply.protected/1",
     "supply.protection-lifted/1",
     "supply.protection-review-lapsed/1",

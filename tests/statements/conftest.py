@@ -44,7 +44,7 @@ class Year:
 def in_year(fact: Fact, at: datetime) -> Fact:
     """The fact as if it had happened then."""
     changes: dict[str, Any] = {"recorded_at": at}
-    for name, back in (("ended_at", 0), ("started_at", 1), ("occupied_from", 2), ("vacated_at", 1)):
+    for name, back in (("vended_at", 0), ("ended_at", 0), ("started_at", 1), ("occupied_from", 2), ("vacated_at", 1)):
         if getattr(fact, name, None) is not None:
             changes[name] = at - timedelta(hours=back)
     return msgspec.structs.replace(fact, **changes)

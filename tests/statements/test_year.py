@@ -84,7 +84,7 @@ def test_what_supplies_were_charged_is_what_left_the_balance(finance: Connection
         charged = sum(
             row.change.balance_micros
             for row in statement.movements
-            if row.kind in ("usage", "time-charge", "minimum", "correction", "given-back")
+            if row.kind in ("usage", "vended", "time-charge", "minimum", "correction", "given-back")
         )
         assert charged == -sum(part.amount_micros for part in statement.supplies)
 

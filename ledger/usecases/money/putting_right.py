@@ -5,6 +5,7 @@ from typing import Literal
 from ledger.domain import chart
 from ledger.domain.account_facts import Adjusted, DebitCorrected, WrittenOff
 from ledger.domain.meter import BillingPeriodClosed, Difference, TimeChargeDebited, UsageDebited
+from ledger.domain.vending import EnergyVended
 from ledger.store.application import Ledger
 from ledger.usecases.codes import checked_code
 from ledger.usecases.money.attempt import Attempt, MoneyCommand, checked_amount
@@ -97,6 +98,8 @@ class CorrectDebit(MoneyCommand, frozen=True, kw_only=True, tag="correct-debit")
         logged = ledger.event_at(self.debit_position)
         if logged is None or not isinstance(logged.fact, Debit):
             what = "" if logged is None else f"; what is there is {logged.fact.topic}"
+            if logged is not None and isinstance(logged.fact, EnergyVended):
+                what = ", but a token, which the meter may have taken already: adjust the account instead"
             raise NotFound(f"there is no debit at position {self.debit_position}{what}; check the position")
         return logged.fact
 

@@ -1,0 +1,1 @@
+"""Supply points that are billed by token."""
