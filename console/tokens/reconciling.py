@@ -11,7 +11,7 @@ from ledger.domain import supply as supply_stream_of
 from ledger.domain.supply import Supply
 from ledger.domain.vending import EnergyVended
 from ledger.store.mapper import fact_of
-from ledger.store.token_registers import newest_registers
+from ledger.store.token_registers import TokenRegister, newest_registers
 from ledger.values.identity import meter_stream, supply_stream
 
 # In the terms of the index of events that are not of meters.
@@ -59,7 +59,7 @@ def reconciled(connection: Connection[Any]) -> list[Reconciled]:
         supply = _supply(connection, code)
         vended = _vended(connection, code)
         register = registers.get(code)
-        used = None if register is None else _used(supply, register.register_milliwh)
+        used = None if register is None else _used(supply, register)
         found.append(
             Reconciled(
                 supply=code,
@@ -73,11 +73,11 @@ def reconciled(connection: Connection[Any]) -> list[Reconciled]:
     return found
 
 
-def _used(supply: Supply, register_milliwh: int) -> int:
-    """Return what the meters of a supply point counted: those that are gone, and the one that is there."""
-    *gone, last = supply.spells
+def _used(supply: Supply, register: TokenRegister) -> int:
+    """Return what was counted until a register was read: in the spells before, and in the one of then."""
+    *gone, last = [one for one in supply.spells if one.starts <= register.read_at] or supply.spells[:1]
     before = sum((one.closing_milliwh or one.opening_milliwh) - one.opening_milliwh for one in gone)
-    return before + register_milliwh - last.opening_milliwh
+    return before + register.register_milliwh - last.opening_milliwh
 
 
 def _supply(connection: Connection[Any], code: str) -> Supply:

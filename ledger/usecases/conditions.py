@@ -7,7 +7,7 @@ from ledger.domain import account as account_stream_of
 from ledger.domain import site as site_stream_of
 from ledger.domain import tariff as tariff_stream_of
 from ledger.domain.account import Account
-from ledger.domain.supply import MeterInstalled, Registers
+from ledger.domain.supply import MeterInstalled, Registers, Supply
 from ledger.domain.tariff import TariffHistory, compiled, knows_class
 from ledger.store.application import Ledger
 from ledger.values.errors import InvalidValue, NotFound, Refused
@@ -61,6 +61,15 @@ def check_multiplier(text: str, *, modulus_milliwh: int, measures: str) -> None:
     if measures == "interval" and multiplier != 1:
         raise InvalidValue(
             f"multiplier {text} is for registers; interval files hold energy that is multiplied already"
+        )
+
+
+def check_takes_tokens(state: Supply, serial: str) -> None:
+    """Raise Refused for another meter where tokens are sold: it has secrets and a count of its own."""
+    if state.tokens is not None and state.spells[-1].meter.meter != serial:
+        raise Refused(
+            f"supply point {state.code!r} is billed by tokens of meter {state.spells[-1].meter.meter!r}, and meter"
+            f" {serial!r} would take none of them; register another supply point for it: wattledger supply add"
         )
 
 

@@ -31,6 +31,7 @@ from ledger.usecases.conditions import (
     check_register,
     check_registers,
     check_site,
+    check_takes_tokens,
     check_units,
     published_tariff,
 )
@@ -110,6 +111,7 @@ def install_meter(
     def fact(state: Supply) -> Fact:
         if state.meter is not None:
             raise Refused(f"supply point {supply!r} has meter {state.meter.meter!r}; exchange it instead")
+        check_takes_tokens(state, meter.serial)
         return MeterInstalled(
             supply=supply,
             meter=meter.serial,

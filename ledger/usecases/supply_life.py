@@ -34,6 +34,7 @@ from ledger.usecases.conditions import (
     check_currency,
     check_multiplier,
     check_register,
+    check_takes_tokens,
     published_tariff,
 )
 from ledger.usecases.supplies import MeterFacts, check_meter, installation_command, taken
@@ -61,7 +62,7 @@ def exchange_meter(
     Without `closing_milliwh` nobody could read the old meter, and what it used since its last reading is billed to
     nobody. The multiplier and the supply's own limit stay as they are unless given. Raises NotFound, Refused where
     the old meter is billed beyond that instant or the new one is installed elsewhere, InvalidValue for what no meter
-    has.
+    has; Refused, too, where tokens of the old meter are sold.
     """
     check_meter(meter)
     at = _past(at, now, what="an exchange")
@@ -70,6 +71,7 @@ def exchange_meter(
         removed = _removal(state, at, closing_milliwh, now)
         if meter.serial == removed.meter:
             raise Refused(f"meter {meter.serial!r} is the one that is installed; give the new meter's serial")
+        check_takes_tokens(state, meter.serial)
         kept = multiplier if multiplier is not None or state.meter is None else state.meter.multiplier
         limit_w = meter.limit_w or (state.meter.limit_w if state.meter else 0)
         new = replace(meter, limit_w=limit_w)
@@ -105,6 +107,7 @@ def reinstall_meter(
             raise Refused(
                 f"the meter before was removed at {state.spells[-1].ends.isoformat()}; install this one then or later"
             )
+        check_takes_tokens(state, meter.serial)
         return [_installation(supply, meter, at, opening_milliwh, multiplier, now)]
 
     return _told(ledger, supply, facts, at=at, installed=(meter, opening_milliwh))

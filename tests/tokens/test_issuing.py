@@ -22,7 +22,8 @@ from ledger.usecases.money.attempt import By
 from ledger.usecases.money.carrying_out import carry_out
 from ledger.usecases.money.putting_right import CorrectDebit
 from ledger.usecases.money.undoing import ReverseTopUp
-from ledger.usecases.supply_life import move_in
+from ledger.usecases.supplies import MeterFacts, install_meter
+from ledger.usecases.supply_life import exchange_meter, move_in, reinstall_meter, remove_meter
 from ledger.usecases.tokens.issuing import tell_meter
 from ledger.usecases.tokens.setting_up import bill_by_token
 from ledger.values.errors import Conflict, InvalidValue, NotFound, Refused
@@ -191,6 +192,34 @@ def test_a_supply_point_is_set_up_once_and_not_after_readings(room: Room, databa
         bill_by_token(room.ledger, unit_milliwh=200_000, size="standard", **words)
     with pytest.raises(InvalidValue, match="whole watt-hours"):
         bill_by_token(room.ledger, unit_milliwh=1, size="standard", **words)
+
+
+def test_another_meter_is_refused_for_it_would_take_none_of_the_tokens(room: Room) -> None:
+    room.pay(10_000_000)
+    room.issue("k1", 1_000_000)
+    at = MOVED_IN + DAY
+    own, other = (MeterFacts(serial=serial, profile="test", max_power_w=20_000) for serial in ("m1", "m9"))
+    after: dict[str, Any] = {"supply": "room-1", "opening_milliwh": 0, "now": at}
+    with pytest.raises(Refused, match="tokens of meter 'm1', and meter 'm9' would take none of them"):
+        exchange_meter(room.ledger, meter=other, at=at, closing_milliwh=101_000_000, **after)
+    remove_meter(room.ledger, supply="room-1", at=at, closing_milliwh=101_000_000, now=at)
+    with pytest.raises(Refused, match="has no meter that could take a token; its meter was removed"):
+        room.issue("k2", 1_000_000, days=2)
+    with pytest.raises(Refused, match="would take none of them"):
+        reinstall_meter(room.ledger, meter=other, at=at, **after)
+    with pytest.raises(Refused, match="would take none of them"):
+        install_meter(room.ledger, meter=other, installed_at=at, **after)
+    reinstall_meter(room.ledger, meter=own, at=at, **(after | {"opening_milliwh": 101_000_000}))
+    assert room.issue("k2", 1_000_000, days=2).count == 4
+
+
+def test_many_at_once_with_one_key_are_one_token(room: Room) -> None:
+    room.pay(10_000_000)
+    with ThreadPoolExecutor(6) as pool:
+        booked = list(pool.map(lambda _: room.booked("k1", 2_000_000), range(6)))
+    assert len({one.position for one in booked}) == 1
+    assert [one.is_repeat for one in booked].count(False) == 1
+    assert len(room.facts("meter.energy-vended/1")) == 1
 
 
 def test_secrets_are_sealed_and_kept_once(room: Room) -> None:

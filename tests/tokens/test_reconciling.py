@@ -11,6 +11,7 @@ import pytest
 from console.tokens.issued import Token
 from console.tokens.reconciling import Reconciled, reconciled
 from ledger.store.token_registers import TokenRegister, keep_registers
+from ledger.usecases.supply_life import change_multiplier
 from tests.ledger.builders import MOVED_IN
 from tests.tokens.conftest import BLOCKS, DAY, SECRETS, STANDING, Room
 from tests.tokens.meter import TokenMeter
@@ -127,6 +128,20 @@ def test_a_meter_that_used_more_than_it_was_sold_is_wrong(room: Room) -> None:
             keep_registers(connection.cursor(), [TokenRegister("room-1", at, register)])
         assert row(room).is_wrong is is_wrong
     assert row(room).left_milliwh == -2 * UNIT_MILLIWH
+
+
+def test_a_register_read_before_the_multiplier_changed_is_compared_as_it_was(room: Room) -> None:
+    room.pay(10_000_000)
+    room.issue("k1", 2_000_000)
+    with psycopg.connect(room.database.url("wattledger_writer")) as connection:
+        keep_registers(
+            connection.cursor(), [TokenRegister("room-1", MOVED_IN + DAY / 2, OPENING_MILLIWH + UNIT_MILLIWH)]
+        )
+    at = MOVED_IN + DAY
+    change_multiplier(
+        room.ledger, supply="room-1", multiplier="2", at=at, register_milliwh=OPENING_MILLIWH + UNIT_MILLIWH, now=at
+    )
+    assert (row(room).used_milliwh, row(room).is_wrong) == (UNIT_MILLIWH, False)
 
 
 @pytest.mark.parametrize(("amount", "units"), [("0.07", 1), ("0.139", 1), ("0.14", 2), ("7.00", 100), ("33.33", 478)])

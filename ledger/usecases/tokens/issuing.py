@@ -154,8 +154,10 @@ def _ground(ledger: Ledger, code: str) -> _Ground:
     with ledger.datastore.get_connection() as connection:
         _, control_head = head_of(connection)
     state, _ = folded_supply(ledger, code)
-    if state.tokens is None or state.meter is None:
+    if state.tokens is None:
         raise Refused(f"supply point {code!r} is billed by readings, not by token; see wattledger tokens set-up")
+    if state.meter is None:
+        raise Refused(f"supply point {code!r} has no meter that could take a token; its meter was removed")
     snapshot = PricingSnapshot()
     for stream in (supply_stream(code), *(tariff_stream(name) for name in {row.tariff for row in state.terms})):
         for fact in _facts_of(ledger, stream):
