@@ -1,19 +1,20 @@
 """Commands on money over the API: booked at once, or proposed where it takes two people."""
 
+from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Response
 from pydantic import BaseModel, Field
 
-from console.api.access import needing, services_of
-from console.api.keys import ApiKey
+from console.api.access import AnyService, needing
+from console.api.keys import ApiKey, Scope
 from console.api.problems import responses
 from console.api.services import Services
 from console.api.values import Body, Code, IdempotencyKey
-from console.api.who import ordered_by
+from console.api.who import api_key, ordered_by, part_key
 from ledger.usecases.attempt import Booked
-from ledger.usecases.money.attempt import MoneyCommand
+from ledger.usecases.money.attempt import By, MoneyCommand
 from ledger.usecases.money.ordering import order
 
 
@@ -43,18 +44,37 @@ class Done(BaseModel):
 
 
 class Ordering:
-    """Carries out what a request orders, under its Idempotency-Key."""
+    """A request that orders something: whose API key it comes with, and under which Idempotency-Key."""
 
-    def __init__(self, services: Services, key: ApiKey, idempotency_key: str, response: Response) -> None:
-        self.services = services
-        self._key = key
+    def __init__(self, services: Services, caller: ApiKey, idempotency_key: str, response: Response) -> None:
+        self.ledger = services.ledger
+        self.caller = caller
+        self._services = services
         self._idempotency_key = idempotency_key
         self._response = response
 
+    @property
+    def now(self) -> datetime:
+        """The time at which a command is recorded."""
+        return self._services.now()
+
+    @property
+    def key(self) -> str:
+        """The ledger's key of what is ordered."""
+        return api_key(self.caller, self._idempotency_key)
+
+    def part_key(self, part: str) -> str:
+        """Return the ledger's key of a part, which is a command of its own."""
+        return part_key(self.caller, self._idempotency_key, part)
+
+    def by(self, *, reason: str, operator: str = "") -> By:
+        """Return who orders it; the key's own id where nobody says who sits behind it."""
+        return ordered_by(self._services, self.caller, self._idempotency_key, reason=reason, operator=operator)
+
     def done(self, command: MoneyCommand, words: Order) -> Done:
         """Book or propose a command; raises a LedgerError where it is refused."""
-        by = ordered_by(self.services, self._key, self._idempotency_key, reason=words.reason, operator=words.operator)
-        outcome = order(self.services.ledger, command, by=by)
+        by = self.by(reason=words.reason, operator=words.operator)
+        outcome = order(self.ledger, command, by=by)
         if isinstance(outcome, Booked):
             return Done(position=outcome.position, is_repeat=outcome.is_repeat)
         self._response.status_code = 202
@@ -72,26 +92,26 @@ class Ordering:
         )
 
 
-_PROPOSED = {202: {"model": Done, "description": "Proposed: another person has to approve it."}}
-# What every operation that orders answers with.
-ORDERED = _PROPOSED | responses(401, 403, 404, 409, 422, 429)
+def ordering(*scopes: Scope) -> Callable[..., Ordering]:
+    """Return a dependency that takes orders from keys with any of these scopes."""
 
-_ByFinance = Annotated[ApiKey, Depends(needing("finance"))]
-_ByFinanceOrOperator = Annotated[ApiKey, Depends(needing("finance", "operator"))]
-_Services = Annotated[Services, Depends(services_of)]
+    def of_request(
+        services: AnyService,
+        key: Annotated[ApiKey, Depends(needing(*scopes))],
+        idempotency_key: IdempotencyKey,
+        response: Response,
+    ) -> Ordering:
+        return Ordering(services, key, idempotency_key, response)
 
-
-def _of_finance(
-    services: _Services, key: _ByFinance, idempotency_key: IdempotencyKey, response: Response
-) -> Ordering:
-    return Ordering(services, key, idempotency_key, response)
-
-
-def _of_finance_or_operator(
-    services: _Services, key: _ByFinanceOrOperator, idempotency_key: IdempotencyKey, response: Response
-) -> Ordering:
-    return Ordering(services, key, idempotency_key, response)
+    return of_request
 
 
-FinanceOrders = Annotated[Ordering, Depends(_of_finance)]
-FinanceOrOperatorOrders = Annotated[Ordering, Depends(_of_finance_or_operator)]
+FinanceOrders = Annotated[Ordering, Depends(ordering("finance"))]
+OperatorOrders = Annotated[Ordering, Depends(ordering("operator"))]
+
+# What an operation that orders may answer with, and one that may propose instead.
+REFUSALS = responses(401, 403, 404, 409, 422, 429)
+_PROPOSED: dict[int | str, dict[str, Any]] = {
+    202: {"model": Done, "description": "Proposed: another person has to approve it."}
+}
+ORDERED = _PROPOSED | REFUSALS

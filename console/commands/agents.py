@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from console.commands.account.options import Key, Operator, ReasonCode
+from console.commands.groups import add_group
 
 _Agent = Annotated[str, typer.Argument(help="The agent's code.")]
 _Percent = Annotated[str, typer.Option(help="What they earn with a sale, in percent: 1.5")]
@@ -18,16 +19,14 @@ _FloatLimit = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add the group `agents`."""
-    group = typer.Typer(help="Agents who sell top-ups: terms, sales, deposits.", no_args_is_help=True)
-    for name, command in (
-        ("register", sign_on),
-        ("terms", set_terms),
-        ("list", show_all),
-        ("entries", show_entries),
-        ("deposit", take_deposit),
-    ):
-        group.command(name)(command)
-    app.add_typer(group, name="agents", rich_help_panel="Finance")
+    commands = {
+        "register": sign_on,
+        "terms": set_terms,
+        "list": show_all,
+        "entries": show_entries,
+        "deposit": take_deposit,
+    }
+    add_group(app, "agents", commands, about="Agents who sell top-ups: terms, sales, deposits.", panel="Finance")
 
 
 def sign_on(

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from console.commands.account.options import Amount, Key, Operator, ReasonCode
+from console.commands.groups import add_group
 
 _Receipt = Annotated[str, typer.Argument(help="The receipt's code, yours to choose: bank-2026-11-22-17")]
 _Channel = Annotated[str, typer.Option(help="How the money came in.")]
@@ -13,16 +14,8 @@ _Channel = Annotated[str, typer.Option(help="How the money came in.")]
 
 def register(app: typer.Typer) -> None:
     """Add the group `receipts`."""
-    group = typer.Typer(help="Money that comes in without an account.", no_args_is_help=True)
-    for name, command in (
-        ("keep", keep),
-        ("list", show),
-        ("identify", identify),
-        ("return", send_back),
-        ("settle", settle),
-    ):
-        group.command(name)(command)
-    app.add_typer(group, name="receipts", rich_help_panel="Finance")
+    commands = {"keep": keep, "list": show, "identify": identify, "return": send_back, "settle": settle}
+    add_group(app, "receipts", commands, about="Money that comes in without an account.", panel="Finance")
 
 
 def keep(

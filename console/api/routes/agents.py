@@ -9,10 +9,10 @@ from pydantic import BaseModel, Field
 from console.api.access import AnyService, needing
 from console.api.codes import AgentInPath
 from console.api.keys import ApiKey
+from console.api.orders import REFUSALS, FinanceOrders
 from console.api.paging import CodeCursor, Limit, Page, PositionCursor, paged
 from console.api.problems import Problem, responses
-from console.api.values import Amount, Body, Code, IdempotencyKey, PaidAmount, UnsignedAmount, amount_text
-from console.api.who import ordered_by
+from console.api.values import Amount, Body, Code, PaidAmount, UnsignedAmount, amount_text
 from ledger.domain.agent import AgentDeposited, AgentState, AgentTerms, receipt_text
 from ledger.usecases.money.agents import agent_state, change_agent_terms, deposit, register_agent
 from ledger.values.money import micros_from_text, text_from_micros
@@ -132,7 +132,7 @@ def show(
     return _state(agent, agent_state(services.ledger, agent)[0])
 
 
-@router.post("/{agent}/terms", status_code=201, responses=responses(401, 403, 404, 409, 422, 429))
+@router.post("/{agent}/terms", status_code=201, responses=REFUSALS)
 def set_terms(
     agent: AgentInPath,
     body: NewTerms,
@@ -144,17 +144,15 @@ def set_terms(
     return _state(agent, agent_state(services.ledger, agent)[0])
 
 
-@router.post("/{agent}/deposits", status_code=201, responses=responses(401, 403, 404, 409, 422, 429))
+@router.post("/{agent}/deposits", status_code=201, responses=REFUSALS)
 def take_deposit(
     agent: AgentInPath,
     body: NewDeposit,
-    idempotency_key: IdempotencyKey,
-    services: AnyService,
-    key: Annotated[ApiKey, Depends(needing("finance"))],
+    orders: FinanceOrders,
 ) -> DepositBooked:
     """Book that an agent handed cash over, once per Idempotency-Key of this API key."""
-    by = ordered_by(services, key, idempotency_key, reason="settled", operator=body.operator)
-    booked = deposit(services.ledger, agent=agent, amount_micros=micros_from_text(body.amount), bank=body.bank, by=by)
+    by = orders.by(reason="settled", operator=body.operator)
+    booked = deposit(orders.ledger, agent=agent, amount_micros=micros_from_text(body.amount), bank=body.bank, by=by)
     return DepositBooked(agent=agent, position=booked.position, is_repeat=booked.is_repeat)
 
 

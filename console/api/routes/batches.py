@@ -1,18 +1,15 @@
 """Many supply points switched at once, with a result for each."""
 
 from collections.abc import Callable
-from datetime import datetime
-from typing import Annotated, Literal
+from typing import Literal
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from console.api.access import AnyService, needing
-from console.api.keys import ApiKey
+from console.api.orders import OperatorOrders, Ordering
 from console.api.problems import responses
 from console.api.routes.supplies import Cause
-from console.api.values import Body, Code, IdempotencyKey, Instant
-from console.api.who import part_key
+from console.api.values import Body, Code, Instant
 from console.batches import done_to_each
 from ledger.store.application import Ledger
 from ledger.usecases.relays import clear_lock, end_forcing, force_on, set_lock
@@ -49,21 +46,12 @@ class BatchResults(BaseModel):
 
 
 @router.post("", responses=responses(401, 403, 422, 429))
-def switch_many(
-    body: NewBatch,
-    idempotency_key: IdempotencyKey,
-    services: AnyService,
-    key: Annotated[ApiKey, Depends(needing("operator"))],
-) -> BatchResults:
+def switch_many(body: NewBatch, orders: OperatorOrders) -> BatchResults:
     """Lock, unlock or force on many supply points; what is refused for one stops no other.
 
     Each is done once per Idempotency-Key of this API key; the same key again tries what was refused once more.
     """
-
-    def key_of(supply: str) -> str:
-        return part_key(key, idempotency_key, supply)
-
-    found = list(done_to_each(services.ledger, body.supplies, _done(body, services.now, key_of)))
+    found = list(done_to_each(orders.ledger, body.supplies, _done(body, orders)))
     return BatchResults(
         refused=sum(bool(row.refusal) for row in found),
         results=[
@@ -73,20 +61,20 @@ def switch_many(
     )
 
 
-def _done(body: NewBatch, now: Callable[[], datetime], key_of: Callable[[str], str]) -> Callable[[Ledger, str], int]:
+def _done(body: NewBatch, orders: Ordering) -> Callable[[Ledger, str], int]:
     def do(ledger: Ledger, supply: str) -> int:
-        words = {"supply": supply, "reason": body.reason, "operator": body.operator, "key": key_of(supply)}
+        words = {"supply": supply, "reason": body.reason, "operator": body.operator, "key": orders.part_key(supply)}
         match body.action:
             case "lock":
-                return set_lock(ledger, cause=body.cause, until=body.until, now=now(), **words)
+                return set_lock(ledger, cause=body.cause, until=body.until, now=orders.now, **words)
             case "unlock":
                 second = body.approved_by or ""
-                return clear_lock(ledger, cause=body.cause, approved_by=second, now=now(), **words)
+                return clear_lock(ledger, cause=body.cause, approved_by=second, now=orders.now, **words)
             case "force-on":
                 if body.until is None:
                     raise InvalidValue("until is missing; say when being forced on ends, a month away at most")
-                return force_on(ledger, until=body.until, now=now(), **words)
+                return force_on(ledger, until=body.until, now=orders.now, **words)
             case "end-forcing":
-                return end_forcing(ledger, now=now(), **words)
+                return end_forcing(ledger, now=orders.now, **words)
 
     return do

@@ -9,9 +9,8 @@ from pydantic import BaseModel, Field
 from console.api.access import AnyService, needing
 from console.api.codes import AccountInPath
 from console.api.keys import ApiKey
-from console.api.problems import responses
-from console.api.values import Amount, Body, Code, IdempotencyKey
-from console.api.who import ordered_by
+from console.api.orders import REFUSALS, Ordering, ordering
+from console.api.values import Amount, Body, Code
 from console.credit import payable
 from ledger.usecases.credit.commands import TakeEmergencyCredit
 from ledger.usecases.credit.standing import account_credit
@@ -58,7 +57,7 @@ class EmergencyCreditTaken(BaseModel):
     is_repeat: bool
 
 
-@router.get("/{account}/credit", responses=responses(401, 403, 404, 409, 422, 429))
+@router.get("/{account}/credit", responses=REFUSALS)
 def show_credit(
     account: AccountInPath,
     services: AnyService,
@@ -91,15 +90,13 @@ def show_credit(
     )
 
 
-@router.post("/{account}/emergency-credit", status_code=201, responses=responses(401, 403, 404, 409, 422, 429))
+@router.post("/{account}/emergency-credit", status_code=201, responses=REFUSALS)
 def take_emergency_credit(
     account: AccountInPath,
     body: EmergencyCreditWanted,
-    idempotency_key: IdempotencyKey,
-    services: AnyService,
-    key: Annotated[ApiKey, Depends(needing("kiosk", "operator"))],
+    orders: Annotated[Ordering, Depends(ordering("kiosk", "operator"))],
 ) -> EmergencyCreditTaken:
     """Take the emergency credit that an account is offered, once per Idempotency-Key of this API key."""
-    by = ordered_by(services, key, idempotency_key, reason="asked-for")
-    booked = carry_out(services.ledger, TakeEmergencyCredit(account=account, channel=body.channel), by=by)
+    by = orders.by(reason="asked-for")
+    booked = carry_out(orders.ledger, TakeEmergencyCredit(account=account, channel=body.channel), by=by)
     return EmergencyCreditTaken(position=booked.position, is_repeat=booked.is_repeat)

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from console.api.access import AnyService, needing
 from console.api.codes import AccountInPath, DisputeInPath
 from console.api.keys import ApiKey
-from console.api.orders import ORDERED, Done, FinanceOrders, FinanceOrOperatorOrders, Order
+from console.api.orders import ORDERED, Done, FinanceOrders, Order, Ordering, ordering
 from console.api.paging import CodeCursor, Limit, Page, paged
 from console.api.problems import responses
 from console.api.values import Amount, Code, PaidAmount, Position
@@ -62,7 +62,9 @@ def list_disputes(
 
 
 @router.post("/{account}/disputes", status_code=201, responses=ORDERED)
-def open_new(account: AccountInPath, body: NewDispute, orders: FinanceOrOperatorOrders) -> Done:
+def open_new(
+    account: AccountInPath, body: NewDispute, orders: Annotated[Ordering, Depends(ordering("finance", "operator"))]
+) -> Done:
     """Open a dispute."""
     command = OpenDispute(
         account=account,

@@ -8,9 +8,9 @@ from pydantic import BaseModel, Field
 from console.api.access import AnyService, needing
 from console.api.codes import PayerInPath
 from console.api.keys import ApiKey
+from console.api.orders import REFUSALS, FinanceOrders
 from console.api.problems import responses
-from console.api.values import Amount, Body, Code, IdempotencyKey, PaidAmount
-from console.api.who import api_key
+from console.api.values import Amount, Body, Code, PaidAmount
 from ledger.usecases.credit.payers import MOST_ACCOUNTS, accounts_of_payer, set_payer_accounts, top_up_all
 from ledger.values.errors import Refused
 from ledger.values.money import micros_from_text, text_from_micros
@@ -63,7 +63,7 @@ def show(
     return Payer(payer=payer, accounts=list(accounts_of_payer(services.ledger, payer)))
 
 
-@router.post("/{payer}/accounts", status_code=201, responses=responses(401, 403, 404, 409, 422, 429))
+@router.post("/{payer}/accounts", status_code=201, responses=REFUSALS)
 def set_accounts(
     payer: PayerInPath,
     body: NewAccounts,
@@ -76,25 +76,23 @@ def set_accounts(
     return Payer(payer=payer, accounts=accounts)
 
 
-@router.post("/{payer}/top-ups", status_code=201, responses=responses(401, 403, 404, 409, 422, 429))
+@router.post("/{payer}/top-ups", status_code=201, responses=REFUSALS)
 def pay_for_all(
     payer: PayerInPath,
     body: NewPayment,
-    idempotency_key: IdempotencyKey,
-    services: AnyService,
-    key: Annotated[ApiKey, Depends(needing("finance"))],
+    orders: FinanceOrders,
 ) -> PaymentBooked:
     """Top up several accounts of a payer in one transaction, once per Idempotency-Key of this API key."""
     amounts_micros = {row.account: micros_from_text(row.amount) for row in body.amounts}
     if len(amounts_micros) < len(body.amounts):
         raise Refused("an account is there twice; give each with all that it gets")
     booked = top_up_all(
-        services.ledger,
+        orders.ledger,
         payer=payer,
         amounts_micros=amounts_micros,
         channel=body.channel,
-        key=api_key(key, idempotency_key),
-        now=services.now(),
+        key=orders.key,
+        now=orders.now,
     )
     total = text_from_micros(sum(amounts_micros.values()))
     return PaymentBooked(payer=payer, position=booked.position, is_repeat=booked.is_repeat, total=total)

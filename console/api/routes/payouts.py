@@ -1,15 +1,11 @@
 """What providers pay out of what they received for us."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from console.api.access import AnyService, needing
-from console.api.keys import ApiKey
+from console.api.orders import FinanceOrders
 from console.api.problems import responses
-from console.api.values import Body, Code, IdempotencyKey, PaidAmount, UnsignedAmount
-from console.api.who import ordered_by
+from console.api.values import Body, Code, PaidAmount, UnsignedAmount
 from ledger.usecases.money.receipts import settle_clearing
 from ledger.values.errors import InvalidValue, Refused
 from ledger.values.money import micros_from_text
@@ -38,20 +34,18 @@ class PayoutBooked(BaseModel):
 @router.post("", status_code=201, responses=responses(401, 403, 409, 422, 429))
 def settle(
     body: NewPayout,
-    idempotency_key: IdempotencyKey,
-    services: AnyService,
-    key: Annotated[ApiKey, Depends(needing("finance"))],
+    orders: FinanceOrders,
 ) -> PayoutBooked:
     """Book that a provider paid out what it had received for us, once per Idempotency-Key of this API key."""
     try:
         booked = settle_clearing(
-            services.ledger,
+            orders.ledger,
             channel=body.channel,
             gross_micros=micros_from_text(body.gross),
             fees_micros=micros_from_text(body.fees),
             commission_micros=micros_from_text(body.commission),
             bank=body.bank,
-            by=ordered_by(services, key, idempotency_key, reason="payout", operator=body.operator),
+            by=orders.by(reason="payout", operator=body.operator),
         )
     except InvalidValue as error:
         # Each amount is one; it is together that they are not.

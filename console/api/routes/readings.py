@@ -9,12 +9,10 @@ from pydantic import BaseModel, Field
 
 from console.api.access import AnyService, needing
 from console.api.keys import ApiKey
-from console.api.orders import Order
+from console.api.orders import REFUSALS, OperatorOrders, Order, Ordering
 from console.api.paging import Limit, Page, PositionCursor, paged
 from console.api.problems import responses
-from console.api.services import Services
-from console.api.values import Code, IdempotencyKey, Kwh, PositionInPath, kwh_text
-from console.api.who import api_key
+from console.api.values import Code, Kwh, PositionInPath, kwh_text
 from ledger.domain.supply_life import Resolution
 from ledger.usecases.holds import resolve_hold
 
@@ -69,39 +67,35 @@ def list_held(
     return paged(found, limit=limit, key=lambda row: str(row.position))
 
 
-@router.post("/{position}/releases", status_code=201, responses=responses(401, 403, 404, 409, 422, 429))
+@router.post("/{position}/releases", status_code=201, responses=REFUSALS)
 def release(
     position: PositionInPath,
     body: Order,
-    idempotency_key: IdempotencyKey,
-    services: AnyService,
-    key: Annotated[ApiKey, Depends(needing("operator"))],
+    orders: OperatorOrders,
 ) -> HoldDecided:
     """Release a held reading, once: it is billed if it is later than what is billed, else it is a correction."""
-    return _decided(services, position, "release", body, api_key(key, idempotency_key))
+    return _decided(orders, position, "release", body)
 
 
-@router.post("/{position}/dismissals", status_code=201, responses=responses(401, 403, 404, 409, 422, 429))
+@router.post("/{position}/dismissals", status_code=201, responses=REFUSALS)
 def dismiss(
     position: PositionInPath,
     body: Order,
-    idempotency_key: IdempotencyKey,
-    services: AnyService,
-    key: Annotated[ApiKey, Depends(needing("operator"))],
+    orders: OperatorOrders,
 ) -> HoldDecided:
     """Dismiss a held reading, once: it is no money, and its episode is closed."""
-    return _decided(services, position, "dismiss", body, api_key(key, idempotency_key))
+    return _decided(orders, position, "dismiss", body)
 
 
-def _decided(services: Services, position: int, resolution: Resolution, words: Order, key: str) -> HoldDecided:
+def _decided(orders: Ordering, position: int, resolution: Resolution, words: Order) -> HoldDecided:
     fact = resolve_hold(
-        services.ledger,
+        orders.ledger,
         position=position,
         resolution=resolution,
         operator=words.operator,
         reason=words.reason,
-        now=services.now(),
-        key=key,
+        now=orders.now,
+        key=orders.key,
     )
     return HoldDecided(
         supply=fact.supply,

@@ -9,10 +9,10 @@ from pydantic import BaseModel, Field
 from console.api.access import AnyService, needing
 from console.api.codes import ReceiptInPath
 from console.api.keys import ApiKey
+from console.api.orders import REFUSALS, FinanceOrders, Ordering, ordering
 from console.api.paging import CodeCursor, Limit, Page, paged
 from console.api.problems import responses
-from console.api.values import Amount, Body, Code, IdempotencyKey, PaidAmount, amount_text
-from console.api.who import ordered_by
+from console.api.values import Amount, Body, Code, PaidAmount, amount_text
 from ledger.domain.receipt import Outcome
 from ledger.usecases.money.receipts import identify_receipt, keep_receipt, return_receipt
 from ledger.values.money import micros_from_text
@@ -80,44 +80,40 @@ def list_receipts(
 @router.post("", status_code=201, responses=responses(401, 403, 409, 422, 429))
 def keep(
     body: NewReceipt,
-    idempotency_key: IdempotencyKey,
-    services: AnyService,
-    key: Annotated[ApiKey, Depends(needing("finance", "payment-provider"))],
+    orders: Annotated[Ordering, Depends(ordering("finance", "payment-provider"))],
 ) -> ReceiptBooked:
     """Keep a receipt of money until somebody knows whose it is, once per Idempotency-Key of this API key."""
-    by = ordered_by(services, key, idempotency_key, reason="unidentified")
-    amount_micros = micros_from_text(body.amount)
     booked = keep_receipt(
-        services.ledger, receipt=body.receipt, amount_micros=amount_micros, channel=body.channel, by=by
+        orders.ledger,
+        receipt=body.receipt,
+        amount_micros=micros_from_text(body.amount),
+        channel=body.channel,
+        by=orders.by(reason="unidentified"),
     )
     return ReceiptBooked(receipt=body.receipt, position=booked.position, is_repeat=booked.is_repeat)
 
 
-@router.post("/{receipt}/identifications", status_code=201, responses=responses(401, 403, 404, 409, 422, 429))
+@router.post("/{receipt}/identifications", status_code=201, responses=REFUSALS)
 def identify(
     receipt: ReceiptInPath,
     body: NewOwner,
-    idempotency_key: IdempotencyKey,
-    services: AnyService,
-    key: Annotated[ApiKey, Depends(needing("finance"))],
+    orders: FinanceOrders,
 ) -> ReceiptBooked:
     """Credit an account with a kept receipt, once."""
-    by = ordered_by(services, key, idempotency_key, reason="identified", operator=body.operator)
-    booked = identify_receipt(services.ledger, receipt=receipt, account=body.account, by=by)
+    by = orders.by(reason="identified", operator=body.operator)
+    booked = identify_receipt(orders.ledger, receipt=receipt, account=body.account, by=by)
     return ReceiptBooked(receipt=receipt, position=booked.position, is_repeat=booked.is_repeat)
 
 
-@router.post("/{receipt}/returns", status_code=201, responses=responses(401, 403, 404, 409, 422, 429))
+@router.post("/{receipt}/returns", status_code=201, responses=REFUSALS)
 def send_back(
     receipt: ReceiptInPath,
     body: NewReturn,
-    idempotency_key: IdempotencyKey,
-    services: AnyService,
-    key: Annotated[ApiKey, Depends(needing("finance"))],
+    orders: FinanceOrders,
 ) -> ReceiptBooked:
     """Book that a kept receipt went back to whoever had sent it, once."""
-    by = ordered_by(services, key, idempotency_key, reason=body.reason, operator=body.operator)
-    booked = return_receipt(services.ledger, receipt=receipt, by=by)
+    by = orders.by(reason=body.reason, operator=body.operator)
+    booked = return_receipt(orders.ledger, receipt=receipt, by=by)
     return ReceiptBooked(receipt=receipt, position=booked.position, is_repeat=booked.is_repeat)
 
 

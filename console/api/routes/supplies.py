@@ -9,10 +9,10 @@ from pydantic import BaseModel, Field
 from console.api.access import AnyService, needing
 from console.api.codes import SupplyInPath
 from console.api.keys import ApiKey
+from console.api.orders import REFUSALS, OperatorOrders, Ordering, ordering
 from console.api.paging import CodeCursor, Limit, Page, paged
 from console.api.problems import responses
-from console.api.values import Body, Code, IdempotencyKey, Instant
-from console.api.who import api_key
+from console.api.values import Body, Code, Instant
 from ledger.usecases.relays import clear_lock, consent_to_close, set_lock
 from ledger.values.errors import NotFound
 from projections.queries import RelayState
@@ -109,68 +109,62 @@ def show_supply(
     return found[0]
 
 
-@router.post("/{supply}/consents", status_code=201, responses=responses(401, 403, 404, 409, 422, 429))
+@router.post("/{supply}/consents", status_code=201, responses=REFUSALS)
 def consent(
     supply: SupplyInPath,
     body: NewConsent,
-    idempotency_key: IdempotencyKey,
-    services: AnyService,
-    key: Annotated[ApiKey, Depends(needing("kiosk", "operator"))],
+    orders: Annotated[Ordering, Depends(ordering("kiosk", "operator"))],
 ) -> Recorded:
     """Take a consumer's word that the supply may be switched on, once per Idempotency-Key of this API key."""
     return Recorded(
         position=consent_to_close(
-            services.ledger,
+            orders.ledger,
             supply=supply,
             channel=body.channel,
-            key=api_key(key, idempotency_key),
-            now=services.now(),
+            key=orders.key,
+            now=orders.now,
         )
     )
 
 
-@router.post("/{supply}/locks", status_code=201, responses=responses(401, 403, 404, 409, 422, 429))
+@router.post("/{supply}/locks", status_code=201, responses=REFUSALS)
 def lock(
     supply: SupplyInPath,
     body: NewLock,
-    idempotency_key: IdempotencyKey,
-    services: AnyService,
-    key: Annotated[ApiKey, Depends(needing("operator"))],
+    orders: OperatorOrders,
 ) -> Recorded:
     """Hold a supply off for a cause that people lock for, once per Idempotency-Key of this API key."""
     return Recorded(
         position=set_lock(
-            services.ledger,
+            orders.ledger,
             supply=supply,
             reason=body.reason,
             operator=body.operator,
             cause=body.cause,
             until=body.until,
-            key=api_key(key, idempotency_key),
-            now=services.now(),
+            key=orders.key,
+            now=orders.now,
         )
     )
 
 
-@router.post("/{supply}/unlocks", status_code=201, responses=responses(401, 403, 404, 409, 422, 429))
+@router.post("/{supply}/unlocks", status_code=201, responses=REFUSALS)
 def unlock(
     supply: SupplyInPath,
     body: NewUnlock,
-    idempotency_key: IdempotencyKey,
-    services: AnyService,
-    key: Annotated[ApiKey, Depends(needing("operator"))],
+    orders: OperatorOrders,
 ) -> Recorded:
     """Clear the lock of a cause, once per Idempotency-Key of this API key; the others keep holding."""
     return Recorded(
         position=clear_lock(
-            services.ledger,
+            orders.ledger,
             supply=supply,
             reason=body.reason,
             operator=body.operator,
             cause=body.cause,
             approved_by=body.approved_by or "",
-            key=api_key(key, idempotency_key),
-            now=services.now(),
+            key=orders.key,
+            now=orders.now,
         )
     )
 
