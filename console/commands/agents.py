@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
+from console.command_groups import add_group
 from console.commands.account.options import Key, Operator, ReasonCode
-from console.commands.groups import add_group
 
 _Agent = Annotated[str, typer.Argument(help="The agent's code.")]
 _Percent = Annotated[str, typer.Option(help="What they earn with a sale, in percent: 1.5")]
@@ -19,14 +19,19 @@ _FloatLimit = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add the group `agents`."""
-    commands = {
-        "register": sign_on,
-        "terms": set_terms,
-        "list": show_all,
-        "entries": show_entries,
-        "deposit": take_deposit,
-    }
-    add_group(app, "agents", commands, about="Agents who sell top-ups: terms, sales, deposits.", panel="Finance")
+    add_group(
+        app,
+        "agents",
+        {
+            "register": sign_on,
+            "terms": set_terms,
+            "list": show_all,
+            "entries": show_entries,
+            "deposit": take_deposit,
+        },
+        about="Agents who sell top-ups: terms, sales, deposits.",
+        panel="Finance",
+    )
 
 
 def sign_on(

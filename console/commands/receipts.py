@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
+from console.command_groups import add_group
 from console.commands.account.options import Amount, Key, Operator, ReasonCode
-from console.commands.groups import add_group
 
 _Receipt = Annotated[str, typer.Argument(help="The receipt's code, yours to choose: bank-2026-11-22-17")]
 _Channel = Annotated[str, typer.Option(help="How the money came in.")]
@@ -14,8 +14,13 @@ _Channel = Annotated[str, typer.Option(help="How the money came in.")]
 
 def register(app: typer.Typer) -> None:
     """Add the group `receipts`."""
-    commands = {"keep": keep, "list": show, "identify": identify, "return": send_back, "settle": settle}
-    add_group(app, "receipts", commands, about="Money that comes in without an account.", panel="Finance")
+    add_group(
+        app,
+        "receipts",
+        {"keep": keep, "list": show, "identify": identify, "return": send_back, "settle": settle},
+        about="Money that comes in without an account.",
+        panel="Finance",
+    )
 
 
 def keep(
