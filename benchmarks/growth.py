@@ -1,6 +1,7 @@
 """`growth`: pricing and projection as meters and events become many; bytes on disk, and memory in the worker.
 
-What has grown is measured in turns with what has not, run by run, so that a ratio is of the same minutes.
+What has grown is measured in turns with what has not, run by run, so that a ratio is of the same minutes. Meters are
+measured when the worker has met each of them; how fast it meets them is told beside that.
 """
 
 import statistics
@@ -27,6 +28,10 @@ class Size:
     meters_of_events: int
     readings: int
     runs: int
+
+    def runs_of(self, meters: int) -> int:
+        """How many runs an estate has: of one whose every round is more than all readings of a run, one is enough."""
+        return 1 if meters > self.readings else self.runs
 
 
 FULL_SIZE = Size((1_000, 100_000, 1_000_000), (0, 1_000_000, 20_000_000), 10_000, 400_000, 3)
@@ -63,27 +68,35 @@ class Subject:
     load: Load
     rounds: int
     pricings: list[float] = field(default_factory=list)
+    firsts: list[float] = field(default_factory=list)
     projections: list[float] = field(default_factory=list)
     disk: list[float] = field(default_factory=list)
     memory_bytes: int = 0
 
     def run(self) -> None:
-        """Price so many rounds, then project them."""
-        before = _bytes_on_disk(self.stand)
-        worked = worked_through(self.stand, self.load, rounds=self.rounds)
+        """Let the worker meet every meter, price so many rounds, then project all that."""
+        before, head = _bytes_on_disk(self.stand), self.stand.head()
+        worked = worked_through(self.stand, self.load, rounds=self.rounds, first_rounds=1)
+        if worked.first is not None and self.load.meters >= _ENOUGH_TO_MEET:
+            self.firsts.append(worked.first.per_s)
         self.pricings.append(worked.readings_per_s)
         self.memory_bytes = max(self.memory_bytes, worked.memory_bytes)
-        self.disk.append((_bytes_on_disk(self.stand) - before) / worked.readings)
+        self.disk.append((_bytes_on_disk(self.stand) - before) / (self.stand.head() - head))
         self.projections.append(projected(self.stand).per_s)
 
     def figures(self, *, runs: int) -> dict[str, float]:
         """Return the medians of the last runs."""
-        return {
+        met = {"meters_met_per_s": statistics.median(self.firsts[-runs:])} if self.firsts else {}
+        return met | {
             "readings_per_s": statistics.median(self.pricings[-runs:]),
             "projected_per_s": statistics.median(self.projections[-runs:]),
             "disk_bytes_a_debit": round(statistics.median(self.disk[-runs:])),
             "worker_mb": self.memory_bytes / 1e6,
         }
+
+
+# Of fewer, there is no rate to be seen at which they are met.
+_ENOUGH_TO_MEET = 50_000
 
 
 @contextmanager
@@ -101,7 +114,7 @@ def _by_meters(size: Size) -> Iterator[Row]:
         rows = []
         for meters in size.meters[1:]:
             with _subject(meters, size) as larger:
-                figures = _compared(smallest, larger, size, "1000_meters")
+                figures = _compared(smallest, larger, size.runs_of(meters), "1000_meters")
                 grown = larger.memory_bytes - idle_bytes
                 rows.append(Row(f"{meters:,} meters", figures | {"worker_bytes_a_meter": round(grown / meters)}))
         yield Row(f"{size.meters[0]:,} meters", smallest.figures(runs=len(smallest.pricings)))
@@ -117,22 +130,22 @@ def _by_events(size: Size) -> Iterator[Row]:
         for events in size.events[1:]:
             fill(beside.stand.connection, events=events - filled, already=filled)
             filled = events
-            figures = _compared(alone, beside, size, "empty")
+            figures = _compared(alone, beside, size.runs, "empty")
             rows.append(Row(f"{events:,} events before", figures))
         yield Row(f"{size.events[0]:,} events before", alone.figures(runs=len(alone.pricings)))
         yield from rows
 
 
-def _compared(base: Subject, grown: Subject, size: Size, name: str) -> dict[str, float]:
+def _compared(base: Subject, grown: Subject, runs: int, name: str) -> dict[str, float]:
     """Run both in turns; return the figures of the one that has grown, with its ratios to the other."""
-    for _ in range(size.runs):
+    for _ in range(runs):
         base.run()
         grown.run()
     ratios = {
-        f"ratio_to_{name}": _ratio(grown.pricings, base.pricings, size.runs),
-        f"projected_ratio_to_{name}": _ratio(grown.projections, base.projections, size.runs),
+        f"ratio_to_{name}": _ratio(grown.pricings, base.pricings, runs),
+        f"projected_ratio_to_{name}": _ratio(grown.projections, base.projections, runs),
     }
-    return grown.figures(runs=size.runs) | ratios
+    return grown.figures(runs=runs) | ratios
 
 
 def _ratio(ones: list[float], others: list[float], runs: int) -> float:

@@ -34,17 +34,25 @@ class Pace:
         return (self.counts[last] - self.counts[first]) / (self.times_s[last] - self.times_s[first])
 
 
-def paced(measured: Callable[[], int], *, until: int, timeout_s: float = 600.0, check: Callable[[], None]) -> Pace:
-    """Watch a number until it has reached a value; `check` raises where waiting is in vain."""
+def paced(measured: Callable[[], int], *, until: int, stall_s: float = 600.0, check: Callable[[], None]) -> Pace:
+    """Watch a number until it has reached a value; `check` raises where waiting is in vain.
+
+    However much there is to do, it may take its time; raises BenchmarkFailed where for so long nothing came of it.
+    """
     pace = Pace()
     began, first = time.monotonic(), measured()
+    grown_at = began
     while True:
         now, count = time.monotonic(), measured()
+        if pace.counts and count - first > pace.counts[-1]:
+            grown_at = now
         pace.times_s.append(now - began)
         pace.counts.append(count - first)
         if count >= until:
             return pace
         check()
-        if now - began > timeout_s:
-            raise BenchmarkFailed(f"{count - first} of {until - first} within {timeout_s:g} s; see the roles' logs")
+        if now - grown_at > stall_s:
+            raise BenchmarkFailed(
+                f"{count - first} of {until - first}, and none for {stall_s:g} s; see the roles' logs"
+            )
         time.sleep(_EVERY_S)

@@ -23,7 +23,7 @@ from psycopg.rows import tuple_row
 from benchmarks.errors import BenchmarkFailed
 from benchmarks.estate import found
 from benchmarks.load import Load, publish
-from benchmarks.pace import paced
+from benchmarks.pace import Pace, paced
 from benchmarks.priced_tariffs import EVERYTHING, FLAT
 from benchmarks.report import Report, Row
 from benchmarks.stand import Stand, standing
@@ -58,12 +58,16 @@ QUICK_SIZE = Size(meters=2_000, rounds=90, runs=1)
 
 @dataclass(frozen=True, slots=True)
 class Worked:
-    """A run of the worker: how many readings, how fast, in how many batches, and its memory at the end."""
+    """A run of the worker: how many readings, how fast, in how many batches, and its memory at the end.
+
+    `first` is how it went before that, where meters were met for the first time.
+    """
 
     readings: int
     readings_per_s: float
     batches: float
     memory_bytes: int
+    first: Pace | None = None
 
 
 @dataclass(slots=True)
@@ -159,22 +163,29 @@ def priced_run(stand: Stand, load: Load, *, rounds: int, workers: int = 1) -> Pr
     )
 
 
-def worked_through(stand: Stand, load: Load, *, rounds: int, workers: int = 1) -> Worked:
+def worked_through(stand: Stand, load: Load, *, rounds: int, workers: int = 1, first_rounds: int = 0) -> Worked:
     """Publish so many rounds, let workers that have their partitions already price them, and count what came of it.
 
-    Raises BenchmarkFailed where they did not lead to a debit each.
+    Of `first_rounds` before them the workers learn the meters. Raises BenchmarkFailed where not every reading led to
+    a debit.
     """
-    before = stand.head()
-    messages = list(load.sweeps(rounds))
     for number in range(1, workers + 1):
         stand.launch("price", number)
     stand.stack.await_healthy()
-    readings = asyncio.run(publish(stand.stack.bootstrap, messages))
-    pace = paced(stand.head, until=before + readings, check=stand.stack.supervisor.check)
+    first = _priced(stand, load, first_rounds) if first_rounds else None
+    pace = _priced(stand, load, rounds)
+    readings = pace.total
     batches, memory_bytes = 0.0, stand.memory_bytes("price")
     for number in range(1, workers + 1):
         batches += stand.metric("price", "wattledger_batch_messages_count", number=number)
         stand.stop("price", number=number)
+    return Worked(readings, pace.per_s, batches, memory_bytes, first)
+
+
+def _priced(stand: Stand, load: Load, rounds: int) -> Pace:
+    before, messages = stand.head(), list(load.sweeps(rounds))
+    readings = asyncio.run(publish(stand.stack.bootstrap, messages))
+    pace = paced(stand.head, until=before + readings, check=stand.stack.supervisor.check)
     debits = stand.number(
         "SELECT count(*) FROM ledger.events WHERE notification_id > %s AND topic = 'meter.usage-debited/1'", (before,)
     )
@@ -182,7 +193,7 @@ def worked_through(stand: Stand, load: Load, *, rounds: int, workers: int = 1) -
         raise BenchmarkFailed(
             f"{readings} readings led to {stand.head() - before} events, {debits} of them debits; it must be one each"
         )
-    return Worked(readings, pace.per_s, batches, memory_bytes)
+    return pace
 
 
 def written(connection: Connection[Any], *, after: int) -> list[StoredEvent]:

@@ -8,7 +8,7 @@ import pytest
 from benchmarks import midnight
 from benchmarks.catalogue import BENCHMARKS
 from benchmarks.errors import BenchmarkFailed
-from benchmarks.pace import Pace
+from benchmarks.pace import Pace, paced
 from benchmarks.report import Report, Row, write
 from benchmarks.restart import first_growth_s, full_rate_s
 
@@ -22,6 +22,14 @@ def test_the_steady_rate_leaves_out_the_start_and_the_last_bit() -> None:
 def test_too_few_samples_are_no_rate() -> None:
     with pytest.raises(BenchmarkFailed, match="too few"):
         _ = Pace([0.0, 1.0], [0, 10]).per_s
+
+
+def test_what_goes_on_is_waited_for_and_what_stands_still_is_not() -> None:
+    steps = iter(range(100))
+    assert paced(lambda: next(steps), until=6, stall_s=0.2, check=lambda: None).total == 6
+    counts = iter([0, 1])
+    with pytest.raises(BenchmarkFailed, match="1 of 9, and none for"):
+        paced(lambda: next(counts, 1), until=9, stall_s=0.1, check=lambda: None)
 
 
 def test_full_rate_begins_with_the_first_window_that_goes_at_it() -> None:
