@@ -114,12 +114,12 @@ def list_held() -> None:
 def release(site: _Site, reason: _Reason, operator: _Operator = "console") -> None:
     """Let a site's held cuts happen, where they are still due when they are decided on."""
     from console.connection import opened_ledger
-    from ledger.usecases.switching import held_cuts, release_cuts
+    from ledger.usecases.switching import cuts_decided, release_cuts
 
     with opened_ledger(os.environ) as ledger:
-        waiting = sorted(held_cuts(ledger, site=site).held)
         position = release_cuts(ledger, site=site, reason=reason, operator=operator, now=datetime.now(UTC))
-    typer.echo(f"{site}: released (position {position}): {', '.join(waiting)}")
+        supplies = cuts_decided(ledger, position=position)
+    typer.echo(f"{site}: released (position {position}): {', '.join(supplies)}")
 
 
 def dismiss(
@@ -130,10 +130,9 @@ def dismiss(
 ) -> None:
     """Cut nobody of a site's held batch for a while."""
     from console.connection import opened_ledger
-    from ledger.usecases.switching import dismiss_cuts, held_cuts
+    from ledger.usecases.switching import cuts_decided, dismiss_cuts
 
     with opened_ledger(os.environ) as ledger:
-        waiting = sorted(held_cuts(ledger, site=site).held)
         position = dismiss_cuts(
             ledger,
             site=site,
@@ -142,7 +141,8 @@ def dismiss(
             now=datetime.now(UTC),
             spare=timedelta(hours=hours),
         )
-    typer.echo(f"{site}: dismissed (position {position}), spared for {hours} h: {', '.join(waiting)}")
+        supplies = cuts_decided(ledger, position=position)
+    typer.echo(f"{site}: dismissed (position {position}), spared for {hours} h: {', '.join(supplies)}")
 
 
 def set_rules(

@@ -8,13 +8,14 @@ import msgspec
 
 from ledger.domain import cuts as cuts_stream_of
 from ledger.domain import supply as supply_stream_of
-from ledger.domain.cuts import RELEASE_LASTS, Cuts, CutsDismissed, CutsReleased
+from ledger.domain.cuts import RELEASE_LASTS, Cuts, CutsDismissed, CutsHeld, CutsReleased
 from ledger.domain.event import Event, Fact
 from ledger.domain.supply import Supply
 from ledger.domain.switching_rules import SwitchingRules, SwitchingRulesSet, rules_at
 from ledger.domain.timetable import Timetable, TimetableSet
 from ledger.store.application import Ledger
-from ledger.usecases.attempt import appended
+from ledger.store.command import Command
+from ledger.usecases.attempt import appended, checked_key
 from ledger.usecases.codes import checked_code
 from ledger.values.errors import InvalidValue, NotFound, Refused
 from ledger.values.identity import cuts_stream, site_stream, supply_stream
@@ -116,18 +117,44 @@ def held_cuts(ledger: Ledger, *, site: str) -> Cuts:
     return cuts
 
 
-def release_cuts(ledger: Ledger, *, site: str, reason: str, operator: str, now: datetime) -> int:
-    """Let a site's held cuts happen, where they are still due; a reason code says what was found."""
-    return _decided(ledger, CutsReleased, site, reason, operator, now, lasts=RELEASE_LASTS)
+def release_cuts(ledger: Ledger, *, site: str, reason: str, operator: str, now: datetime, key: str = "") -> int:
+    """Let a site's held cuts happen, where they are still due; a reason code says what was found.
+
+    The same `key` with the same content decides once and returns that position, whatever batch waits by then: nobody
+    has looked at that one. Raises Conflict for a key that came with other content.
+    """
+    return _decided(ledger, CutsReleased, site, reason, operator, now, lasts=RELEASE_LASTS, key=key)
 
 
 def dismiss_cuts(
-    ledger: Ledger, *, site: str, reason: str, operator: str, now: datetime, spare: timedelta = timedelta(days=1)
+    ledger: Ledger,
+    *,
+    site: str,
+    reason: str,
+    operator: str,
+    now: datetime,
+    spare: timedelta = timedelta(days=1),
+    key: str = "",
 ) -> int:
-    """Cut none of a site's held supplies for a while, a day if not given; a reason code says what was found."""
+    """Cut none of a site's held supplies for a while, a day if not given; reason and key are as of a release."""
     if not timedelta(minutes=1) <= spare <= timedelta(days=31):
         raise InvalidValue(f"{spare} is no time to spare them for; give a minute to 31 days")
-    return _decided(ledger, CutsDismissed, site, reason, operator, now, lasts=spare)
+    return _decided(ledger, CutsDismissed, site, reason, operator, now, lasts=spare, key=key)
+
+
+def cuts_decided(ledger: Ledger, *, position: int) -> list[str]:
+    """Return the supply points whose held cuts the decision at a position was on, by code."""
+    logged = ledger.event_at(position)
+    if logged is None or not isinstance(logged.fact, CutsReleased | CutsDismissed):
+        raise NotFound(f"no decision on held cuts stands at position {position}; check the position")
+    decision, nobody = logged.fact, frozenset[str]()
+
+    def evolve(supplies: frozenset[str], fact: Fact) -> frozenset[str]:
+        if isinstance(fact, CutsHeld) and fact.batch == decision.batch:
+            return supplies | set(fact.supplies)
+        return supplies
+
+    return sorted(ledger.folded(cuts_stream(decision.site), evolve, nobody)[0])
 
 
 def _decided(
@@ -139,9 +166,13 @@ def _decided(
     now: datetime,
     *,
     lasts: timedelta,
+    key: str,
 ) -> int:
     checked_code(reason, what="reason")
     checked_code(operator, what="operator")
+    what = "release-cuts" if kind is CutsReleased else "dismiss-cuts"
+    content = {"site": site, "reason": reason, "operator": operator, "lasts_s": f"{lasts.total_seconds():.0f}"}
+    command = Command(f"{what}/{checked_key(key)}", content) if key else None
 
     def decide() -> Sequence[Event]:
         cuts, version = ledger.folded(cuts_stream(site), cuts_stream_of.evolve, Cuts(site))
@@ -150,7 +181,7 @@ def _decided(
         fact = kind(site=site, batch=cuts.batch, reason=reason, operator=operator, until=now + lasts, recorded_at=now)
         return [Event(cuts_stream(site), version + 1, fact)]
 
-    return appended(ledger, decide)
+    return appended(ledger, decide, command=command)
 
 
 def _check(changes: dict[str, Any]) -> None:

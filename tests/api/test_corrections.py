@@ -2,15 +2,27 @@
 
 import pytest
 
+from ledger.domain.event import Event
+from ledger.store.application import Ledger
+from ledger.values.identity import meter_stream
+from ledger.values.money import micros_from_text
 from tests.api.conftest import JSON, Api
+from tests.projections.builders import usage_debited
 
 WORDS = {"reason": "wrong-account", "operator": "op-1"}
 
 
-def topped_up(api: Api, account: str = "spare", amount: str = "40") -> int:
+def topped_up(api: Api, account: str = "spare", amount: str = "40", key: str = "paid") -> int:
     body = {"amount": amount}
-    answer = api.post(f"/v1/accounts/{account}/top-ups", api.key("kiosk"), body, Idempotency_Key="paid")
+    answer = api.post(f"/v1/accounts/{account}/top-ups", api.key("kiosk"), body, Idempotency_Key=key)
     return int(answer.json()["position"])
+
+
+def debited(api: Api, supply: str, account: str, amount: str) -> int:
+    """Have usage of a supply point billed to an account, and return where the debit stands."""
+    fact = usage_debited(supply=supply, account=account, amount_micros=micros_from_text(amount))
+    with Ledger(url=api.database.url("wattledger_writer")) as ledger:
+        return ledger.append(Event(meter_stream(supply), 1, fact))
 
 
 def balance(api: Api, account: str = "spare") -> str:
@@ -71,6 +83,21 @@ def test_a_top_up_is_taken_away_once(api: Api, what: str, body: JSON) -> None:
     # A transfer has a second side, which names the top-up, too.
     assert (links[-1]["original"], links[-1]["position"]) == (position, first.json()["position"])
     assert links[-1]["relation"].startswith("account.top-up-")
+
+
+def test_a_debit_is_given_back_once_per_key_and_never_more_than_is_left(api: Api) -> None:
+    position, key = debited(api, "room-1", "tenant/1", "6"), api.key("finance")
+    path, body = f"/v1/debits/{position}/corrections", WORDS | {"amount": "4.50"}
+    assert balance(api, "tenant~1") == "4.000000"
+    first, again = (api.post(path, key, body, Idempotency_Key="k1") for _ in range(2))
+    assert (first.status_code, again.json()) == (201, first.json() | {"is_repeat": True}), first.text
+    assert balance(api, "tenant~1") == "8.500000"
+    more = api.post(path, key, body, Idempotency_Key="k2")
+    assert (more.status_code, f"the debit at position {position} 1.50 is left" in more.json()["detail"]) == (
+        409,
+        True,
+    )
+    assert balance(api, "tenant~1") == "8.500000"
 
 
 def test_what_is_no_top_up_and_what_is_no_debit_is_told(api: Api) -> None:

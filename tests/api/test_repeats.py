@@ -6,7 +6,7 @@ import psycopg
 
 from tests.api.conftest import JSON, Api
 from tests.api.test_agents import AGENT
-from tests.api.test_corrections import topped_up
+from tests.api.test_corrections import debited, topped_up
 from tests.api.test_worklist import hold
 
 WORDS: JSON = {"reason": "wrong-account", "operator": "op-1"}
@@ -17,6 +17,8 @@ def commands(api: Api) -> Iterator[tuple[str, JSON, JSON]]:
     """Yield commands in an order in which each is carried out: path, body, and what is changed in it, each alone."""
     account, brought = "/v1/accounts/spare", {"amount": "50", "source": "brought-forward"}
     top_up = topped_up(api, amount="90")
+    back, moved = (topped_up(api, amount=amount, key=key) for amount, key in (("1", "back"), ("2", "moved")))
+    debit = debited(api, "room-3", "tenant/3", "6")
     held, dismissed = hold(api, "room-1", "room-2")
     yield f"{account}/top-ups", {"amount": "5"}, {"amount": "6", "channel": "bank"}
     yield f"{account}/debts", brought | WORDS, {"amount": "51", **OTHER_WORDS}
@@ -34,6 +36,13 @@ def commands(api: Api) -> Iterator[tuple[str, JSON, JSON]]:
         {"outcome": "withdrawn", **OTHER_WORDS},
     )
     yield f"/v1/top-ups/{top_up}/reversals", WORDS, OTHER_WORDS
+    yield f"/v1/top-ups/{back}/chargebacks", {"fee": "3"} | WORDS, {"fee": "4", **OTHER_WORDS}
+    changed = {"to_account": "tenant/2", **OTHER_WORDS}
+    yield f"/v1/top-ups/{moved}/transfers", {"to_account": "tenant/1"} | WORDS, changed
+    yield f"/v1/debits/{debit}/corrections", {"amount": "1"} | WORDS, {"amount": "2", **OTHER_WORDS}
+    payout = {"channel": "shop", "gross": "9", "bank": "main", "operator": "op-1"}
+    changed = {"channel": "shop-2", "gross": "8", "fees": "1", "commission": "1", "bank": "b", "operator": "op-2"}
+    yield "/v1/payouts", payout, changed
     kept = {"receipt": "b/1", "amount": "5"}
     yield "/v1/receipts", kept, {"receipt": "b/2", "amount": "6", "channel": "kiosk"}
     yield "/v1/receipts", kept | {"receipt": "b/3"}, {"amount": "6"}

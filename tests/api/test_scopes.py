@@ -96,8 +96,6 @@ WITHOUT_KEY = {
     "POST /v1/accounts/{account}/autopay/{rhythm}/end",
     "POST /v1/agents",
     "POST /v1/agents/{agent}/terms",
-    "POST /v1/held-cuts/{site}/dismissals",
-    "POST /v1/held-cuts/{site}/releases",
     "POST /v1/payers/{payer}/accounts",
     "POST /v1/proposals/{proposal}/approvals",
     "POST /v1/proposals/{proposal}/rejections",

@@ -144,14 +144,23 @@ def test_a_meter_tells_where_it_is_and_what_it_tells_of_its_own_credit(api: Api)
     assert api.get("/v1/concentrators", key, cursor="c0").json()["items"] == heard[1:]
 
 
-def test_held_cuts_are_decided_once(api: Api) -> None:
+def test_held_cuts_are_decided_once_per_key_and_a_later_batch_waits_for_its_own(api: Api) -> None:
     key, words = api.key("operator"), WORDS
-    nothing = api.post("/v1/held-cuts/north/releases", key, words)
+    nothing = api.post("/v1/held-cuts/north/releases", key, words, Idempotency_Key="k0")
     assert (nothing.status_code, "no cuts wait at site 'north'" in nothing.json()["detail"]) == (409, True)
     for what, body in (("releases", words), ("dismissals", words | {"hours": 3})):
+        path = f"/v1/held-cuts/north/{what}"
         hold_cuts(api, "room-2", "room-1")
-        decided = api.post(f"/v1/held-cuts/north/{what}", key, body)
+        decided = api.post(path, key, body, Idempotency_Key="k1")
         assert (decided.status_code, decided.json()["supplies"]) == (201, ["room-1", "room-2"]), decided.text
-        assert api.post(f"/v1/held-cuts/north/{what}", key, body).status_code == 409
-    bad = api.post("/v1/held-cuts/north/dismissals", key, words | {"hours": "3"})
+        assert api.post(path, key, body, Idempotency_Key="k2").status_code == 409
+        # An answer that was lost is asked for again: what is held by then was looked at by nobody.
+        hold_cuts(api, "room-3")
+        assert api.post(path, key, body, Idempotency_Key="k1").json() == decided.json()
+        other = api.post(path, key, body | {"operator": "op-8"}, Idempotency_Key="k1")
+        assert (other.status_code, other.json()["type"]) == (409, "conflict")
+        own = api.post(path, key, body, Idempotency_Key="k3").json()
+        assert (own["supplies"], own["position"] > decided.json()["position"]) == (["room-3"], True)
+    bad = api.post("/v1/held-cuts/north/dismissals", key, words | {"hours": "3"}, Idempotency_Key="k4")
     assert (bad.status_code, bad.json()["errors"][0]["where"]) == (422, "body.hours")
+    assert api.post("/v1/held-cuts/north/releases", key, words).status_code == 422

@@ -11,8 +11,10 @@ from console.api.codes import SiteInPath
 from console.api.keys import ApiKey
 from console.api.orders import Order
 from console.api.problems import responses
-from console.api.values import only_a_number
-from ledger.usecases.switching import dismiss_cuts, held_cuts, release_cuts
+from console.api.services import Services
+from console.api.values import IdempotencyKey, only_a_number
+from console.api.who import api_key
+from ledger.usecases.switching import cuts_decided, dismiss_cuts, release_cuts
 
 router = APIRouter(prefix="/v1/held-cuts", tags=["worklist"])
 
@@ -35,19 +37,26 @@ class CutsDecided(BaseModel):
 
 
 @router.post("/{site}/releases", status_code=201, responses=responses(401, 403, 409, 422, 429))
-def release(site: SiteInPath, body: Order, services: AnyService, _key: _Operators) -> CutsDecided:
+def release(
+    site: SiteInPath, body: Order, idempotency_key: IdempotencyKey, services: AnyService, key: _Operators
+) -> CutsDecided:
     """Let a site's held cuts happen, where they are still due when they are decided on."""
-    held = sorted(held_cuts(services.ledger, site=site).held)
     position = release_cuts(
-        services.ledger, site=site, reason=body.reason, operator=body.operator, now=services.now()
+        services.ledger,
+        site=site,
+        reason=body.reason,
+        operator=body.operator,
+        now=services.now(),
+        key=api_key(key, idempotency_key),
     )
-    return CutsDecided(site=site, supplies=held, position=position)
+    return _decided(services, site, position)
 
 
 @router.post("/{site}/dismissals", status_code=201, responses=responses(401, 403, 409, 422, 429))
-def dismiss(site: SiteInPath, body: NewDismissal, services: AnyService, _key: _Operators) -> CutsDecided:
+def dismiss(
+    site: SiteInPath, body: NewDismissal, idempotency_key: IdempotencyKey, services: AnyService, key: _Operators
+) -> CutsDecided:
     """Cut nobody of a site's held batch for a while."""
-    held = sorted(held_cuts(services.ledger, site=site).held)
     position = dismiss_cuts(
         services.ledger,
         site=site,
@@ -55,5 +64,10 @@ def dismiss(site: SiteInPath, body: NewDismissal, services: AnyService, _key: _O
         operator=body.operator,
         spare=timedelta(hours=body.hours),
         now=services.now(),
+        key=api_key(key, idempotency_key),
     )
-    return CutsDecided(site=site, supplies=held, position=position)
+    return _decided(services, site, position)
+
+
+def _decided(services: Services, site: str, position: int) -> CutsDecided:
+    return CutsDecided(site=site, supplies=cuts_decided(services.ledger, position=position), position=position)
