@@ -6,6 +6,7 @@ What is printed for people to try is made here too, so that it is the very addre
 import http.client
 import json
 import shlex
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -23,6 +24,7 @@ from ledger.values.money import text_from_micros
 
 _HOST = "127.0.0.1"
 _TIMEOUT_S = 20.0
+_TRIED_FOR_S = 10.0
 # What a top-up went to, as the API names it, in the words of a kiosk.
 _PARTS = {"emergency": "emergency credit", "accrued": "accrued charges", "below-threshold": "use beyond the limit"}
 
@@ -113,6 +115,17 @@ class Till:
         return answer
 
     def _answer(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> bytes:
+        """Ask until it is answered: again under the same key, as every till does that heard nothing, or "later"."""
+        deadline = time.monotonic() + _TRIED_FOR_S
+        while True:
+            try:
+                return self._answered_once(method, path, body, headers)
+            except ServiceFailed:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.5)
+
+    def _answered_once(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> bytes:
         connection = http.client.HTTPConnection(_HOST, self.port, timeout=_TIMEOUT_S)
         try:
             connection.request(method, path, body=body or None, headers=dict(headers))
