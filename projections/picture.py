@@ -103,6 +103,9 @@ class Picture:
     def situation(self, code: str, *, now: datetime) -> Situation | None:
         """Return a supply's situation, None where it is left alone."""
         supply = self.supplies[code]
+        if supply.tokens is not None:
+            # Its meter switches by what it was told, and its account's balance is spent when a token is sold.
+            return None
         occupancy = supply.occupancy_at(now)
         facts = [event.fact for event in self.sites.get(supply.site, [])]
         history = [fact for fact in facts if isinstance(fact, SiteSettingsChanged)]
@@ -122,9 +125,8 @@ class Picture:
             site=supply.site,
             concentrator=supply.concentrator,
             meter=supply.meter.meter,
-            # A meter read from files or load profiles has no relay that we could reach, and one that takes tokens
-            # switches by what it was told.
-            has_relay=supply.meter.measures == "register" and supply.tokens is None,
+            # A meter read from files or load profiles has no relay that we could reach.
+            has_relay=supply.meter.measures == "register",
             account=occupancy.account,
             standing=standing,
             reconnection=settings.reconnection,

@@ -10,6 +10,7 @@ from ledger.domain.account import AccountOpened
 from ledger.domain.event import Fact
 from ledger.domain.relay import LockSet, LowBalanceWarned, OrderIssued
 from ledger.domain.supply import SupplyRegistered
+from ledger.domain.token_billing import BilledByToken
 from projections import queries
 from projections.latencies import top_up_to_relay_s
 from projections.order import OrderBook
@@ -205,6 +206,19 @@ def test_a_meter_read_from_files_is_warned_but_never_switched(story: Story, esta
     project()
     estate.decide()
     assert estate.kinds("flat-1") == ["low-balance-warned"]
+
+
+def test_a_supply_that_is_billed_by_token_is_left_alone(story: Story, estate: Estate, project: Project) -> None:
+    story.tell(settings_changed(), rules_set())
+    story.move_in("flat-1", "anna")
+    story.move_in("flat-2", "ben")
+    story.tell(
+        BilledByToken(supply="flat-1", unit_milliwh=100_000, size="standard", operator="ana", recorded_at=START)
+    )
+    project()
+    estate.decide()
+    assert estate.kinds("flat-1") == []
+    assert "order-issued open" in estate.kinds("flat-2")
 
 
 def test_the_signature_holds_for_the_command_that_the_publisher_rebuilds(
