@@ -14,19 +14,32 @@ from psycopg.rows import scalar_row, tuple_row
 from console.payments import charges
 from console.payments.charges import OPEN, Charge, Spent
 from console.payments.charging import zone_of
-from ledger.domain.autopay import Autopay, ChargeFailed, Rhythm, ScheduleSet, ThresholdSet, newest_date_due
+from ledger.domain.autopay import (
+    NONE_SET,
+    Autopay,
+    ChargeFailed,
+    Rhythm,
+    ScheduleSet,
+    ThresholdSet,
+    evolve,
+    newest_date_due,
+)
+from ledger.domain.event import Fact
 from ledger.store.application import Ledger
+from ledger.store.mapper import fact_of
 from ledger.store.standing import BalancesBehind
 from ledger.usecases.accounts import account_of
-from ledger.usecases.autopay import autopay_of, record_failure
+from ledger.usecases.autopay import record_failure
 from ledger.values.money import micros_from_decimal
 
-# A site's zone may change without a word about its accounts' rhythms.
-_ALL_AGAIN = timedelta(hours=1)
+# A site's zone may change without a word about its accounts' rhythms: looked up again now and then, some at a time.
+_PLACED_FOR = timedelta(hours=1)
+_PLACED_AT_ONCE = 200
+_SAID_AT_ONCE = 1_000
 
 _SAID_SINCE = """
-SELECT ledger.fact(state) ->> 'account', max(notification_id) FROM ledger.events
-WHERE topic LIKE 'autopay.%%' AND notification_id > %s GROUP BY 1
+SELECT notification_id, topic, state FROM ledger.events
+WHERE topic LIKE 'autopay.%%' AND notification_id > %s ORDER BY notification_id LIMIT %s
 """
 _BALANCES = "SELECT account, balance FROM projections.balances WHERE account = ANY (%s)"
 _SCHEDULED = """
@@ -36,19 +49,20 @@ WHERE account = ANY (%s) AND rhythm = 'schedule' AND state NOT IN ('capped', 'dr
 _BUSY = "SELECT account FROM payments.charges WHERE account = ANY (%s) AND state = ANY (%s)"
 # After a threshold's charge was given up, the next local day, or another word of the consumer, begins anew.
 _GIVEN_UP = """
-SELECT EXISTS (SELECT FROM payments.charges
-WHERE account = %s AND rhythm = 'threshold' AND state = 'given-up' AND made_on >= %s AND changed_at >= %s)
+SELECT DISTINCT ON (account) account, made_on, changed_at FROM payments.charges
+WHERE account = ANY (%s) AND rhythm = 'threshold' AND state = 'given-up'
+ORDER BY account, made_on DESC, changed_at DESC
 """
 _KEPT = "SELECT EXISTS (SELECT FROM payments.charges WHERE charge = %s)"
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """An account with its rhythms, and whose days count."""
+class Place:
+    """Whose days count for an account, and in what it pays, as looked up at an instant."""
 
-    autopay: Autopay
     zone: ZoneInfo
     currency: str
+    looked_up_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +79,25 @@ class Due:
         """Which of the two it is."""
         return "schedule" if isinstance(self.rule, ScheduleSet) else "threshold"
 
+    def was_given_up(self, newest: tuple[date, datetime] | None) -> bool:
+        """Tell whether the newest charge of a threshold that was given up is of this day and of this rule."""
+        if newest is None or isinstance(self.rule, ScheduleSet):
+            return False
+        made_on, given_up_at = newest
+        return made_on >= self.today and given_up_at >= self.rule.recorded_at
+
 
 @dataclass(slots=True)
 class Rhythms:
     """Keeps what was said of rhythms, by tailing the log; everything else is looked up."""
 
     ledger: Ledger
-    known: dict[str, Known] = field(default_factory=dict)
+    # Of the accounts that have a rhythm; and where they are, as far as that was looked up.
+    known: dict[str, Autopay] = field(default_factory=dict)
+    places: dict[str, Place] = field(default_factory=dict)
+    # What holds for the others.
+    resting: dict[str, Autopay] = field(default_factory=dict)
     position: int = 0
-    read_all_at: datetime | None = None
     # Which caps were told to be reached: looked up once, not at every look.
     told: set[str] = field(default_factory=set)
 
@@ -83,7 +107,9 @@ class Rhythms:
         wanted = self._due(connection, now=now)
         if not wanted:
             return 0
-        busy = _busy(connection, {one.account for one in wanted})
+        accounts = {one.account for one in wanted}
+        busy, given_up = _busy(connection, accounts), _given_up(connection, accounts)
+        wanted = [one for one in wanted if not one.was_given_up(given_up.get(one.account))]
         spent = charges.spent(connection, {one.account: one.today for one in wanted})
         made: set[str] = set()
         for one in wanted:
@@ -93,28 +119,40 @@ class Rhythms:
         return len(made)
 
     def _refresh(self, connection: Connection[Any], *, now: datetime) -> None:
-        if self.read_all_at is None or now - self.read_all_at > _ALL_AGAIN:
-            self.position, self.read_all_at = 0, now
-            self.told.clear()
         with connection.cursor(row_factory=tuple_row) as cursor:
-            said = cursor.execute(_SAID_SINCE, (self.position,)).fetchall()
-        for code, position in said:
-            self.position = max(self.position, position)
-            autopay, account = autopay_of(self.ledger, code), account_of(self.ledger, code)
-            self.known.pop(code, None)
-            if (autopay.schedule or autopay.threshold) and not account.is_closed:
-                self.known[code] = Known(autopay, zone_of(self.ledger, code, now=now), account.currency)
+            while said := cursor.execute(_SAID_SINCE, (self.position, _SAID_AT_ONCE)).fetchall():
+                for position, topic, state in said:
+                    self._take(fact_of(topic, bytes(state)))
+                    self.position = position
+        old = [
+            account
+            for account in self.known
+            if (place := self.places.get(account)) is None or now - place.looked_up_at > _PLACED_FOR
+        ]
+        for account in old[:_PLACED_AT_ONCE]:
+            state = account_of(self.ledger, account)
+            self.places[account] = Place(zone_of(self.ledger, account, now=now), state.currency, now)
+            if state.is_closed:
+                self.resting[account] = self.known.pop(account)
+
+    def _take(self, fact: Fact) -> None:
+        account: str = getattr(fact, "account")  # noqa: B009 - every fact of these streams has one
+        before = self.known.pop(account, None) or self.resting.pop(account, NONE_SET)
+        after = evolve(before, fact)
+        has_rhythm = after.schedule is not None or after.threshold is not None
+        (self.known if has_rhythm else self.resting)[account] = after
 
     def _due(self, connection: Connection[Any], *, now: datetime) -> list[Due]:
         """Return what is due by what read models know; an account's schedule before its threshold."""
-        accounts = list(self.known)
+        accounts = [account for account in self.known if account in self.places]
         balances = _by_account(connection, _BALANCES, accounts) if accounts else {}
         scheduled = _by_account(connection, _SCHEDULED, accounts) if accounts else {}
         due: list[Due] = []
-        for account, known in self.known.items():
-            today = now.astimezone(known.zone).date()
-            schedule, threshold = known.autopay.schedule, known.autopay.threshold
-            on = None if schedule is None else newest_date_due(schedule, now=now, zone=known.zone)
+        for account in accounts:
+            autopay, zone = self.known[account], self.places[account].zone
+            today = now.astimezone(zone).date()
+            schedule, threshold = autopay.schedule, autopay.threshold
+            on = None if schedule is None else newest_date_due(schedule, now=now, zone=zone)
             if schedule is not None and on is not None and on > scheduled.get(account, date.min):
                 due.append(Due(account, schedule, on, today))
             if threshold is not None and _is_below(balances.get(account), threshold):
@@ -122,12 +160,12 @@ class Rhythms:
         return due
 
     def _make(self, connection: Connection[Any], due: Due, spent: Spent, *, now: datetime) -> bool:
-        known = self.known[due.account]
-        why = spent.capped(known.autopay, due.rule.amount_micros)
+        autopay = self.known[due.account]
+        why = spent.capped(autopay, due.rule.amount_micros)
         code = _capped_code(due, why) if why else f"ap-{uuid4().hex[:24]}"
-        if code in self.told or not self._is_still_due(connection, due):
+        if code in self.told or not self._is_still_due(due):
             return False
-        bound = known.autopay.methods[due.rule.method]
+        bound = autopay.methods[due.rule.method]
         charge = Charge(
             charge=code,
             account=due.account,
@@ -138,7 +176,7 @@ class Rhythms:
             due_on=due.due_on,
             made_on=due.today,
             amount_micros=due.rule.amount_micros,
-            currency=known.currency,
+            currency=self.places[due.account].currency,
             state="capped" if why else "waiting",
             detail=why,
         )
@@ -147,15 +185,12 @@ class Rhythms:
             return False
         return charges.make(connection, charge, now=now)
 
-    def _is_still_due(self, connection: Connection[Any], due: Due) -> bool:
+    def _is_still_due(self, due: Due) -> bool:
         """Look at the ledger itself: read models may not have seen the top-up that was booked a moment ago."""
         if account_of(self.ledger, due.account).is_closed:
             return False
         if isinstance(due.rule, ScheduleSet):
             return True
-        with connection.cursor(row_factory=scalar_row) as cursor:
-            if cursor.execute(_GIVEN_UP, (due.account, due.today, due.rule.recorded_at)).fetchone():
-                return False
         try:
             return self.ledger.standing([due.account]).balance_micros(due.account) < due.rule.below_micros
         except BalancesBehind:
@@ -198,3 +233,9 @@ def _by_account(connection: Connection[Any], query: str, accounts: Collection[st
 def _busy(connection: Connection[Any], accounts: Collection[str]) -> set[str]:
     with connection.cursor(row_factory=scalar_row) as cursor:
         return set(cursor.execute(_BUSY, (list(accounts), list(OPEN))).fetchall())
+
+
+def _given_up(connection: Connection[Any], accounts: Collection[str]) -> dict[str, tuple[date, datetime]]:
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        rows = cursor.execute(_GIVEN_UP, (list(accounts),)).fetchall()
+    return {account: (made_on, changed_at) for account, made_on, changed_at in rows}

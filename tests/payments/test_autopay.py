@@ -7,10 +7,11 @@ from contextlib import suppress
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
-from console.payments import methods
+from console.payments import methods, rhythms
 from console.payments.port import ChargeOrder, ChargeOutcome, OutcomeUnknown
 from console.payments.signed_json import SignedCharges
 from ledger.domain.autopay import NONE_SET
@@ -83,6 +84,25 @@ def test_a_threshold_crossed_again_while_a_charge_is_open_waits_for_it(desk: Des
     desk.shop.till.uses(account, 3)
     desk.turns(after=HOUR)
     assert (desk.states(account), desk.charged(account)) == (["pending"], 1)
+
+
+def test_read_models_that_are_behind_charge_nobody_twice(desk: Desk) -> None:
+    account = desk.account(balance=4)
+    desk.below(account)
+    desk.projects()
+    for _ in range(10):
+        desk.payments.turn(desk.shop.worker)
+    assert (desk.balance(account), desk.states(account), desk.charged(account)) == (24, ["booked"], 1)
+
+
+def test_two_processes_that_both_believe_to_be_the_one_make_one_charge(desk: Desk) -> None:
+    account = desk.account("tok_stays_pending")
+    desk.below(account)
+    desk.projects()
+    one, other = desk.process().rhythms, desk.process().rhythms
+    with patch.object(rhythms, "_busy", return_value=set()):
+        made = [each.make_due(desk.shop.worker, now=desk.now) for each in (one, other, one)]
+    assert (made, desk.states(account)) == ([1, 0, 0], ["waiting"])
 
 
 def test_a_pending_charge_that_is_never_told_of_is_a_persons_to_find_out(desk: Desk) -> None:
@@ -274,16 +294,25 @@ def test_a_schedule_and_a_threshold_hold_side_by_side(desk: Desk) -> None:
     assert {one.rhythm for one in desk.charges(account)} == {"threshold", "schedule"}
 
 
-@pytest.mark.parametrize("how", ["unbound", "rebound", "ended", "closed", "another amount", "topped up"])
+def test_another_card_under_the_same_code_is_no_retry_of_the_first(desk: Desk) -> None:
+    account = desk.account("tok_declined")
+    desk.below(account)
+    desk.turns()
+    methods.unbind(desk.people, desk.shop.till.ledger, by=desk.saying(account), method="card-1", reason="lost")
+    desk.binds(account, "tok_succeeds")
+    desk.below(account)
+    desk.turns(after=HOUR)
+    assert (desk.states(account), desk.balance(account)) == (["dropped", "booked"], 20)
+
+
+@pytest.mark.parametrize("how", ["unbound", "ended", "closed", "another amount", "topped up"])
 def test_what_ends_before_the_next_attempt_stops_it(desk: Desk, how: str) -> None:
     account = desk.account("tok_declined")
     desk.below(account)
     desk.turns()
     by, ledger = desk.saying(account), desk.shop.till.ledger
-    if how in ("unbound", "rebound"):
+    if how == "unbound":
         methods.unbind(desk.people, ledger, by=by, method="card-1", reason="lost")
-    if how == "rebound":
-        desk.binds(account, "tok_declined_too")
     if how == "ended":
         end_rhythm(ledger, by=by, rhythm="threshold", reason="asked")
     if how == "closed":
