@@ -11,7 +11,9 @@ from psycopg_pool import ConnectionPool
 from console.payments.receiving import Receiver
 from console.tokens.secrets_kept import SETTING, sealing_key
 from ledger.store.application import Ledger
+from ledger.store.people import keep_reference
 from ledger.values.errors import Refused
+from ledger.values.outside import reference_hash
 from projections.checkpoint import checkpoint
 
 _CONNECTIONS = 8
@@ -39,6 +41,20 @@ class Services:
         if not self._token_key:
             raise Refused(f"no tokens are sold here: `serve` was started without {SETTING}")
         return sealing_key({SETTING: self._token_key})
+
+    def kept_reference(self, reference: str, *, account: str) -> str:
+        """Keep an outside reference with personal data and return its keyed hash, which alone enters the ledger.
+
+        Raises Refused where this process has no key to hash it with.
+        """
+        if not self.receiver.reference_key:
+            raise Refused(
+                "no reference is kept here: `serve` was started without WATTLEDGER_REFERENCE_KEY; leave it out"
+            )
+        hashed = reference_hash(reference, key_hex=self.receiver.reference_key)
+        with self.reading() as connection:
+            keep_reference(connection, account=account, reference=reference, reference_hash=hashed)
+        return hashed
 
     def now(self) -> datetime:
         """Return the time at which a command is recorded."""

@@ -88,5 +88,5 @@ ON CONFLICT (account, kind) DO UPDATE SET detail = excluded.detail, kept_at = no
 """
 _KEEP_REFERENCE = """
 INSERT INTO people.outside_references (reference_hash, account, reference) VALUES (%s, %s, %s)
-ON CONFLICT (reference_hash) DO NOTHING
+ON CONFLICT DO NOTHING
 """

@@ -2,9 +2,19 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
+import msgspec
+import psycopg
+import pytest
 import requests
 
+from console.api.services import Services
+from ledger.domain.account import AccountCredited
+from ledger.store.application import Ledger
+from ledger.store.people import person_of
+from ledger.values.errors import Refused
+from ledger.values.outside import reference_hash
 from tests.api.conftest import Api
+from tests.services.postgres import Database
 
 
 def test_accounts_come_in_pages_that_leave_none_out(api: Api) -> None:
@@ -99,3 +109,29 @@ def test_opening_an_account_twice_is_refused(api: Api) -> None:
     assert api.post("/v1/accounts", key, body).status_code == 201
     refused = api.post("/v1/accounts", key, body)
     assert (refused.status_code, refused.json()["type"]) == (409, "refused")
+
+
+def test_a_reference_is_kept_beside_the_ledger_and_in_it_as_a_keyed_hash(api: Api) -> None:
+    key, body = api.key("finance"), {"amount": "5", "channel": "shop", "reference": "RF18 5390", "is_cleared": True}
+    first, again = (api.post("/v1/accounts/spare/top-ups", key, body, Idempotency_Key="k1") for _ in range(2))
+    assert (first.status_code, again.json()["is_repeat"]) == (201, True), first.text
+    other = api.post("/v1/accounts/spare/top-ups", key, body | {"reference": "RF19"}, Idempotency_Key="k1")
+    assert (other.status_code, other.json()["type"]) == (409, "conflict")
+    with Ledger(url=api.database.url("wattledger_writer")) as ledger:
+        logged = ledger.event_at(first.json()["position"])
+    assert logged is not None
+    assert isinstance(logged.fact, AccountCredited)
+    assert logged.fact.reference_hash == reference_hash("RF18 5390", key_hex="5a" * 32)
+    assert b"RF18" not in msgspec.json.encode(logged.fact)
+    with psycopg.connect(api.database.url()) as connection:
+        assert person_of(connection, account="spare").references[logged.fact.reference_hash] == "RF18 5390"
+    api.catch_up()
+    codes = [row["code"] for row in api.get("/v1/trial-balance", key).json()["rows"]]
+    assert "assets:clearing:shop" in codes
+
+
+def test_a_reference_without_a_key_to_hash_it_with_is_refused_and_nothing_is_booked(database: Database) -> None:
+    services = Services(url=database.url("wattledger_api"))
+    with pytest.raises(Refused, match="without WATTLEDGER_REFERENCE_KEY"):
+        services.kept_reference("RF18", account="spare")
+    services.close()

@@ -65,6 +65,19 @@ class NewTopUp(Body):
         strict=True,
         description="The consumer says that their appliances are off and may be switched on.",
     )
+    reference: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=200,
+        pattern=r"^[ -~]+$",
+        description="The channel's own reference: kept with personal data, in the ledger as a keyed hash.",
+        examples=["RF18539007547034"],
+    )
+    is_cleared: bool = Field(
+        default=False,
+        strict=True,
+        description="The channel's provider has the money still, and will pay it out; not for what an agent sells.",
+    )
 
 
 class AppliedPart(BaseModel):
@@ -133,6 +146,7 @@ def pay_in(
 ) -> TopUp:
     """Top an account up, once per Idempotency-Key of this API key."""
     currency = account_of(services.ledger, account).currency
+    reference = services.kept_reference(body.reference, account=account) if body.reference else ""
     amount_micros = micros_from_text(body.amount)
     booked = top_up(
         services.ledger,
@@ -141,6 +155,8 @@ def pay_in(
         channel=body.channel,
         key=api_key(key, idempotency_key),
         now=services.now(),
+        reference_hash=reference,
+        is_cleared=body.is_cleared,
         consent=body.consent,
         agent=key.agent,
     )

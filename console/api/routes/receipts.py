@@ -39,6 +39,9 @@ class NewReceipt(Body):
     receipt: Code = Field(description="A code of yours for it.")
     amount: PaidAmount
     channel: Code = Field(default="bank", description="How the money came in.")
+    is_cleared: bool = Field(
+        default=False, strict=True, description="The channel's provider has the money still, and will pay it out."
+    )
 
 
 class NewOwner(Body):
@@ -89,6 +92,7 @@ def keep(
         amount_micros=micros_from_text(body.amount),
         channel=body.channel,
         by=orders.by(reason="unidentified"),
+        is_cleared=body.is_cleared,
     )
     return ReceiptBooked(receipt=body.receipt, position=booked.position, is_repeat=booked.is_repeat)
 
