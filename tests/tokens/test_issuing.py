@@ -24,7 +24,7 @@ from ledger.usecases.money.putting_right import CorrectDebit
 from ledger.usecases.money.undoing import ReverseTopUp
 from ledger.usecases.supplies import MeterFacts, install_meter
 from ledger.usecases.supply_life import exchange_meter, move_in, reinstall_meter, remove_meter
-from ledger.usecases.tokens.issuing import tell_meter
+from ledger.usecases.tokens.issuing import issue_token, tell_meter
 from ledger.usecases.tokens.setting_up import bill_by_token
 from ledger.values.errors import Conflict, InvalidValue, NotFound, Refused
 from tests.ledger.builders import FLAT_TARIFF, MOVED_IN
@@ -56,6 +56,10 @@ def test_the_same_key_is_the_same_token_and_other_content_a_conflict(room: Room)
     assert room.issue("k1", 2_000_000) == first
     with pytest.raises(Conflict):
         room.issue("k1", 3_000_000)
+    with pytest.raises(Conflict, match="operator"):
+        issue_token(
+            room.ledger, supply="room-1", amount_micros=2_000_000, operator="li", key="k1", now=MOVED_IN + DAY
+        )
     assert len(room.facts("meter.energy-vended/1")) == 1
 
 

@@ -64,7 +64,8 @@ def issue_token(
     checked_code(operator, what="operator")
     if amount_micros is not None:
         checked_amount(amount_micros, what="amount", most_micros=MAX_MICROS)
-    content = {"supply": supply, "amount_micros": "all" if amount_micros is None else str(amount_micros)}
+    amount = "all" if amount_micros is None else str(amount_micros)
+    content = {"supply": supply, "amount_micros": amount, "operator": operator}
 
     def decide() -> tuple[Sequence[Event], Guard]:
         ground = _ground(ledger, supply)
@@ -110,7 +111,7 @@ def tell_meter(
     checked_code(operator, what="operator")
     checked_code(reason, what="reason")
     _check_kind(kind, units)
-    content = {"supply": supply, "kind": kind, "units": str(units), "reason": reason}
+    content = {"supply": supply, "kind": kind, "units": str(units), "reason": reason, "operator": operator}
 
     def decide() -> tuple[Sequence[Event], Guard]:
         ground = _ground(ledger, supply)
