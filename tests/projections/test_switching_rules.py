@@ -6,7 +6,9 @@ from datetime import timedelta
 import msgspec
 import pytest
 from psycopg import Connection
+from typer.testing import CliRunner
 
+from console.cli import make_app
 from ledger.domain.credit.policy import CreditPolicy, CreditPolicySet
 from ledger.domain.event import Fact
 from ledger.domain.meter import UsageDebited
@@ -16,7 +18,9 @@ from ledger.domain.switching_rules import SwitchingRules
 from ledger.domain.tariff import TariffPublished
 from ledger.store.application import Ledger
 from ledger.usecases.relays import force_on, set_lock
-from ledger.usecases.switching import dismiss_cuts, held_cuts, release_cuts
+from ledger.usecases.switching import cuts_decided, dismiss_cuts, held_cuts, release_cuts
+from ledger.values.errors import NotFound
+from ledger.values.identity import cuts_stream
 from projections import worklist
 from projections.justify import justified, orders_of
 from tests.projections.builders import (
@@ -252,6 +256,28 @@ def test_a_dismissed_batch_is_spared_for_as_long_as_was_said(
     estate.decide()
     with Ledger(url=story.url) as ledger:
         assert held_cuts(ledger, site="riverside").held == set(dark_building)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["release"], "released (position {}): "),
+        (["dismiss", "--hours", "3"], "dismissed (position {}), spared for 3 h: "),
+    ],
+)
+def test_the_command_tells_whose_cuts_were_decided_on(
+    dark_building: list[str], story: Story, monkeypatch: pytest.MonkeyPatch, words: list[str], told: str
+) -> None:
+    monkeypatch.setenv("WATTLEDGER_DATABASE_URL", story.url)
+    decide = ["relays", "held-batch", words[0], "riverside", "--reason", "looked-at", *words[1:]]
+    output = CliRunner().invoke(make_app(), decide).output
+    with Ledger(url=story.url) as ledger:
+        version = ledger.folded(cuts_stream("riverside"), lambda count, _: count + 1, 0)[1]
+        position = ledger.position_of(cuts_stream("riverside"), version)
+        assert held_cuts(ledger, site="riverside").held == set()
+        with pytest.raises(NotFound, match="no decision on held cuts stands at position 1;"):
+            cuts_decided(ledger, position=1)
+    assert output == f"riverside: {told.format(position)}{', '.join(sorted(dark_building))}\n"
 
 
 def test_closings_of_many_are_staggered(
