@@ -62,7 +62,14 @@ def test_a_debt_is_agreed_paid_and_given_up_and_never_more_than_is_owed(api: Api
     assert api.post(f"{path}/debt-payments", key, paid, Idempotency_Key="k2").json()["is_repeat"] is True
     refused = api.post(f"{path}/write-offs", key, WORDS | {"amount": "7"}, Idempotency_Key="k3")
     assert (refused.status_code, "'spare' owes 6.00; 7.00 cannot" in refused.json()["detail"]) == (409, True)
-    assert api.post(f"{path}/write-offs", key, WORDS | {"amount": "6"}, Idempotency_Key="k4").status_code == 201
+    given_up = [
+        api.post(f"{path}/write-offs", key, WORDS | {"amount": "6"}, Idempotency_Key="k4").json() for _ in range(2)
+    ]
+    assert given_up[1] == given_up[0] | {"is_repeat": True}
+    other = api.post(f"{path}/write-offs", key, WORDS | {"amount": "5"}, Idempotency_Key="k4")
+    assert (other.status_code, other.json()["type"]) == (409, "conflict")
+    other = api.post(f"{path}/debt-payments", key, paid | {"amount": "5"}, Idempotency_Key="k2")
+    assert (other.status_code, other.json()["type"]) == (409, "conflict")
     assert api.get(f"{path}/credit", key).json()["debt"] == "0.00"
 
 
@@ -98,6 +105,21 @@ def test_a_debit_is_given_back_once_per_key_and_never_more_than_is_left(api: Api
         True,
     )
     assert balance(api, "tenant~1") == "8.500000"
+
+
+def test_some_of_a_debit_is_given_back_once_per_key_and_never_more_than_it_was(api: Api) -> None:
+    topped_up(api)
+    with Ledger(url=api.database.url("wattledger_writer")) as ledger:
+        debit = usage_debited(supply="room-1", account="spare", amount_micros=12_000_000)
+        position = ledger.append(Event(meter_stream("room-1"), 1, debit))
+    key, path, body = api.key("finance"), f"/v1/debits/{position}/corrections", WORDS | {"amount": "5"}
+    first, again = (api.post(path, key, body, Idempotency_Key="k1") for _ in range(2))
+    assert (first.status_code, again.json()) == (201, first.json() | {"is_repeat": True}), first.text
+    other = api.post(path, key, body | {"amount": "6"}, Idempotency_Key="k1")
+    assert (other.status_code, other.json()["type"]) == (409, "conflict")
+    more = api.post(path, key, body | {"amount": "7.01"}, Idempotency_Key="k2")
+    assert (more.status_code, "7.00 is left" in more.json()["detail"]) == (409, True)
+    assert balance(api) == "33.000000"
 
 
 def test_what_is_no_top_up_and_what_is_no_debit_is_told(api: Api) -> None:
@@ -149,6 +171,8 @@ def test_a_dispute_is_opened_listed_and_resolved(api: Api) -> None:
     assert api.post(path, key, second, Idempotency_Key="k2").status_code == 201
     assert api.post(path, key, second, Idempotency_Key="k2").json()["is_repeat"] is True
     assert api.post(path, key, second, Idempotency_Key="k3").status_code == 409
+    other = api.post(path, key, second | {"amount": "2"}, Idempotency_Key="k2")
+    assert (other.status_code, other.json()["type"]) == (409, "conflict")
     page = api.get(path, key, limit=1).json()
     assert [(row["dispute"], row["amount"], row["about_position"]) for row in page["items"]] == [
         ("d/1", "5.00", position)
@@ -158,7 +182,10 @@ def test_a_dispute_is_opened_listed_and_resolved(api: Api) -> None:
     refused = api.post(f"{path}/d~1/resolutions", key, end, Idempotency_Key="k4")
     assert (refused.status_code, "names the event that put it right" in refused.json()["detail"]) == (409, True)
     end |= {"remedy_position": position}
-    assert api.post(f"{path}/d~1/resolutions", key, end, Idempotency_Key="k5").status_code == 201
+    first, again = (api.post(f"{path}/d~1/resolutions", key, end, Idempotency_Key="k5") for _ in range(2))
+    assert (first.status_code, again.json()) == (201, first.json() | {"is_repeat": True})
+    other = api.post(f"{path}/d~1/resolutions", key, WORDS | {"outcome": "rejected"}, Idempotency_Key="k5")
+    assert (other.status_code, other.json()["type"]) == (409, "conflict")
     assert [row["dispute"] for row in api.get(path, key).json()["items"]] == ["d2"]
 
 

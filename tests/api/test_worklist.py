@@ -67,8 +67,12 @@ def test_a_held_reading_is_listed_and_decided_once_per_key(api: Api) -> None:
     assert (other.status_code, other.json()["type"]) == (409, "conflict")
     twice = api.post(path, key, WORDS, Idempotency_Key="k2")
     assert (twice.status_code, "decided on by op-7: release" in twice.json()["detail"]) == (409, True)
-    dismissed = api.post(f"/v1/held-readings/{second}/dismissals", key, WORDS, Idempotency_Key="k1x")
+    path2 = f"/v1/held-readings/{second}/dismissals"
+    dismissed, again = (api.post(path2, key, WORDS, Idempotency_Key="k4") for _ in range(2))
     assert (dismissed.status_code, dismissed.json()["outcome"]) == (201, "dismissed")
+    assert again.json() == dismissed.json()
+    released_instead = api.post(f"/v1/held-readings/{second}/releases", key, WORDS, Idempotency_Key="k4")
+    assert (released_instead.status_code, released_instead.json()["type"]) == (409, "conflict")
     assert api.post("/v1/held-readings/1/dismissals", key, WORDS, Idempotency_Key="k3").status_code == 404
     assert api.post(path, key, WORDS).status_code == 422
 
