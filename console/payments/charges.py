@@ -200,9 +200,9 @@ def recover(connection: Connection[Any]) -> None:
     connection.execute(_RECOVER)
 
 
-def expire(connection: Connection[Any], *, now: datetime) -> None:
-    """Give what a provider never told of to a person."""
-    connection.execute(_EXPIRE, (now, now - TOLD_WITHIN))
+def expire(connection: Connection[Any], *, now: datetime) -> int:
+    """Give what a provider never told of to a person; return how many charges that was."""
+    return connection.execute(_EXPIRE, (now, now - TOLD_WITHIN)).rowcount
 
 
 def settle(connection: Connection[Any], charge: str, *, operator: str, reason: str, now: datetime) -> None:

@@ -90,7 +90,8 @@ class Payments:
             return True
         if not self.look.is_due():
             return False
-        charges.expire(connection, now=now)
+        for _ in range(charges.expire(connection, now=now)):
+            self.count_charge("unknown")
         return self.rhythms.make_due(connection, now=now) > 0
 
 

@@ -15,9 +15,13 @@ from console.payments import methods, rhythms
 from console.payments.port import ChargeOrder, ChargeOutcome, OutcomeUnknown
 from console.payments.signed_json import SignedCharges
 from ledger.domain.autopay import NONE_SET
+from ledger.domain.credit.policy import CreditPolicy
 from ledger.store.people import erase_person
 from ledger.usecases.autopay import autopay_of, end_rhythm
+from ledger.usecases.credit.policies import set_credit_policy
 from ledger.usecases.money.paying_out import CloseAccount
+from ledger.usecases.sites import change_site_settings
+from tests.ledger.builders import MOVED_IN
 from tests.payments.autopay import EARLY, Desk, opened
 from tests.payments.conftest import SANDBOX_SECRET, Shop
 from tests.payments.fuse import Killed, killed_after
@@ -103,14 +107,18 @@ def test_two_processes_that_both_believe_to_be_the_one_make_one_charge(desk: Des
     with patch.object(rhythms, "_busy", return_value=set()):
         made = [each.make_due(desk.shop.worker, now=desk.now) for each in (one, other, one)]
     assert (made, desk.states(account)) == ([1, 0, 0], ["waiting"])
+    desk.turns()
+    assert (desk.states(account), desk.charged(account)) == (["pending"], 1)
 
 
 def test_a_pending_charge_that_is_never_told_of_is_a_persons_to_find_out(desk: Desk) -> None:
     account = desk.account("tok_stays_pending")
     desk.below(account)
     desk.turns()
+    counted: list[str] = []
+    desk.payments.count_charge = counted.append
     desk.turns(after=3 * DAY + HOUR)
-    assert (desk.states(account), desk.charged(account)) == (["unknown"], 1)
+    assert (desk.states(account), desk.charged(account), counted) == (["unknown"], 1, ["unknown"])
     assert "never told" in desk.charges(account)[0].detail
 
 
@@ -259,6 +267,22 @@ def test_caps_count_the_local_day(desk: Desk) -> None:
     assert desk.charged(account) == 1
     desk.turns(after=timedelta(seconds=1))
     assert desk.charged(account) == 2
+
+
+def test_a_schedule_is_due_from_the_midnight_where_the_account_is(desk: Desk) -> None:
+    account, ledger, early = desk.account(), desk.shop.till.ledger, desk.now
+    settings: dict[str, Any] = {"reconnection": "automatic", "warning_balance_micros": 0}
+    change_site_settings(ledger, site="north", effective_from=MOVED_IN, now=early, **settings)
+    policy = CreditPolicy(zone="America/New_York")
+    set_credit_policy(
+        ledger, site="north", policy=policy, effective_from=MOVED_IN, operator="li", now=early, account=account
+    )
+    desk.every(account, "day", TODAY)
+    # Winter time there: midnight is at five in UTC.
+    desk.turns(after=HOUR - timedelta(seconds=1))
+    assert desk.states(account) == []
+    desk.turns(after=timedelta(seconds=1))
+    assert [(one.due_on, one.made_on) for one in desk.charges(account)] == [(TODAY, TODAY)]
 
 
 def test_caps_that_were_lowered_stop_what_was_not_asked_for_yet(desk: Desk) -> None:
