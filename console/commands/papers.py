@@ -34,12 +34,12 @@ def write_statement(
     from console.connection import finance_connection
     from console.papers.writing import written_statement
 
-    language = language or _language_of(account)
+    language = language or language_of(account)
     with finance_connection(os.environ) as connection:
         written = written_statement(
             connection, account=account, month=month, form=form, language=language, now=datetime.now(UTC)
         )
-    _write(out, written.name, written.content)
+    write_file(out, written.name, written.content)
 
 
 def write_receipt(
@@ -54,12 +54,12 @@ def write_receipt(
     from projections.statements.receipt import read_receipt
 
     with finance_connection(os.environ) as connection:
-        language = language or _language_of(read_receipt(connection, position=position).account)
+        language = language or language_of(read_receipt(connection, position=position).account)
         written = written_receipt(connection, position=position, form=form, language=language, now=datetime.now(UTC))
-    _write(out, written.name, written.content)
+    write_file(out, written.name, written.content)
 
 
-def _language_of(account: str) -> str:
+def language_of(account: str) -> str:
     """Return the language that is kept with the account's personal data; English where none may be read."""
     from console.connection import NotReachable, people_connection
     from ledger.store.people import person_of
@@ -71,7 +71,8 @@ def _language_of(account: str) -> str:
         return "en"
 
 
-def _write(directory: Path, name: str, content: bytes) -> None:
+def write_file(directory: Path, name: str, content: bytes) -> None:
+    """Write a file and say where; raises ConsoleError where that cannot be."""
     from console.errors import ConsoleError
 
     file = directory / name

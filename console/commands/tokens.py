@@ -9,6 +9,7 @@ from uuid import uuid4
 import typer
 
 if TYPE_CHECKING:
+    from console.tokens.issued import Token
     from ledger.domain.token_billing import TokenSize
     from ledger.domain.vending import TokenKind
 
@@ -132,17 +133,42 @@ def tell(
         typer.echo(line)
 
 
-def show(position: Annotated[int, typer.Argument(min=1, help="Where the token stands in the ledger.")]) -> None:
+def show(
+    position: Annotated[int, typer.Argument(min=1, help="Where the token stands in the ledger.")],
+    form: Annotated[
+        str, typer.Option("--format", help="pdf or html: a slip, for paper; the terminal if not given.")
+    ] = "",
+    language: Annotated[str, typer.Option(help="The slip's: en or zh; if not given as on a receipt.")] = "",
+    out: Annotated[Path, typer.Option(help="The directory that the slip is written to.")] = Path(),
+) -> None:
     """Print a token again: its digits are worked out from the ledger and the meter's secrets."""
     from console.connection import opened_ledger, writer_connection
     from console.tokens.issued import token_at
     from console.tokens.secrets_kept import sealing_key
     from console.tokens.showing import told_token
+    from ledger.usecases.accounts import account_of
 
     with opened_ledger(os.environ) as ledger, writer_connection(os.environ) as devices:
         token = token_at(ledger, devices, position=position, key=sealing_key(os.environ))
+        currency = account_of(ledger, token.account).currency if token.account else ""
+    if form:
+        _write_slip(token, currency, form, language, out)
+        return
     for line in told_token(token, is_repeat=True, key=""):
         typer.echo(line)
+
+
+def _write_slip(token: "Token", currency: str, form: str, language: str, out: Path) -> None:
+    from console.commands.papers import language_of, write_file
+    from console.connection import finance_connection
+    from console.papers.writing import written_token
+
+    language = language or (language_of(token.account) if token.account else "en")
+    with finance_connection(os.environ) as connection:
+        written = written_token(
+            connection, token=token, currency=currency, form=form, language=language, now=datetime.now(UTC)
+        )
+    write_file(out, written.name, written.content)
 
 
 def show_all(supply: _Supply) -> None:
@@ -198,7 +224,7 @@ def reconcile() -> None:
     from console.tokens.showing import reconciled_table
 
     with finance_connection(os.environ) as connection:
-        rows = reconciled(cast("Any", connection))
+        rows = reconciled(cast("Any", connection), now=datetime.now(UTC))
     if not rows:
         typer.echo("no supply point is billed by token")
         return

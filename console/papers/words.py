@@ -88,6 +88,15 @@ _EN: Words = {
     "time-charge": "Daily charges",
     "minimum": "Minimum charge",
     "vended": "Energy sold by token",
+    "token": "Electricity token",
+    "token-digits": "Type into the meter",
+    "token-for": "What it does",
+    "token-add": "Adds energy",
+    "token-set": "Sets the meter to {units} units",
+    "token-disable": "Unlocks the meter for good",
+    "token-counter-sync": "Aligns the meter's counter",
+    "token-once": "The meter takes it once. It cannot be taken back or paid out.",
+    "token-voids": "Once this is typed in, earlier tokens that were not are void.",
     "correction": "Corrections of usage",
 }
 _ZH: Words = {
@@ -173,6 +182,15 @@ _ZH: Words = {
     "time-charge": "按日费用",
     "minimum": "最低消费",
     "vended": "凭码售电",
+    "token": "购电码",
+    "token-digits": "请输入电表",
+    "token-for": "用途",
+    "token-add": "增加电量",
+    "token-set": "将电表设为 {units} 个单位",
+    "token-disable": "永久解锁电表",
+    "token-counter-sync": "校准电表计数",
+    "token-once": "每个购电码电表只接受一次，售出后不能退回或兑现。",
+    "token-voids": "输入本码后，此前尚未输入的购电码全部作废。",
     "correction": "用电更正",
 }
 WORDS: dict[str, Words] = {"en": _EN, "zh": _ZH}

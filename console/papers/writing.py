@@ -1,4 +1,4 @@
-"""A statement or receipt in a form: PDF, HTML or JSON, as bytes with their media type."""
+"""A statement, a receipt or a token in a form: PDF, HTML or JSON, as bytes with their media type."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +13,9 @@ from console.papers.html import html_of
 from console.papers.paper import Paper
 from console.papers.receipt_paper import receipt_paper
 from console.papers.statement_paper import statement_paper
+from console.papers.token_paper import token_paper
 from console.papers.words import words_of
+from console.tokens.issued import Token
 from ledger.domain.accounting_month import month_at
 from ledger.values.errors import InvalidValue
 from projections.books import rules_at
@@ -60,6 +62,16 @@ def written_receipt(
         f"receipt-{position}", form, now, json=lambda: receipt_json(receipt),
         paper=lambda: receipt_paper(receipt, language=language, zone=zone),
     )  # fmt: skip
+
+
+def written_token(
+    connection: Connection[Any], *, token: Token, currency: str, form: str, language: str, now: datetime
+) -> Written:
+    """Return a token's slip, as PDF or HTML; raises InvalidValue for any other form or language."""
+    if form not in ("pdf", "html"):
+        raise InvalidValue(f"format {form!r} is none of a token's; use pdf or html")
+    paper = token_paper(token, currency=currency, language=language, zone=_zone(connection))
+    return _written(f"token-{token.position}", form, now, json=dict, paper=lambda: paper)
 
 
 def _check(form: str, language: str) -> None:

@@ -49,11 +49,11 @@ class Reconciled:
         return left is not None and left < -self.unit_milliwh
 
 
-def reconciled(connection: Connection[Any]) -> list[Reconciled]:
-    """Return every supply point that is billed by token, by code."""
+def reconciled(connection: Connection[Any], *, now: datetime) -> list[Reconciled]:
+    """Return every supply point that is billed by token, by code, by what was read until now."""
     with connection.cursor(row_factory=scalar_row) as cursor:
         supplies: list[str] = cursor.execute(_SUPPLIES).fetchall()
-    registers = newest_registers(connection, supplies)
+    registers = newest_registers(connection, supplies, until=now)
     found = []
     for code in supplies:
         supply = _supply(connection, code)

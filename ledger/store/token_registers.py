@@ -14,7 +14,7 @@ SELECT * FROM unnest(%s::text[], %s::timestamptz[], %s::bigint[]) ON CONFLICT DO
 """
 _NEWEST = """
 SELECT DISTINCT ON (supply) supply, read_at, register_milliwh FROM tokens.registers
-WHERE supply = ANY (%s) ORDER BY supply, read_at DESC
+WHERE supply = ANY (%s) AND read_at <= %s ORDER BY supply, read_at DESC
 """
 
 
@@ -34,8 +34,10 @@ def keep_registers(cursor: Cursor[TupleRow], registers: Iterable[TokenRegister])
         cursor.execute(_KEEP, [list(column) for column in zip(*rows, strict=True)])
 
 
-def newest_registers(connection: Connection[Any], supplies: Sequence[str]) -> dict[str, TokenRegister]:
-    """Return the newest reading of each supply point that has one."""
+def newest_registers(
+    connection: Connection[Any], supplies: Sequence[str], *, until: datetime
+) -> dict[str, TokenRegister]:
+    """Return the newest reading of each supply point that has one until an instant: clocks of meters may be ahead."""
     with connection.cursor(row_factory=class_row(TokenRegister)) as cursor:
-        rows = cursor.execute(_NEWEST, (list(supplies),)).fetchall()
+        rows = cursor.execute(_NEWEST, (list(supplies), until)).fetchall()
     return {row.supply: row for row in rows}

@@ -102,6 +102,8 @@ def test_the_counter_sets_up_sells_prints_again_reads_and_reconciles(api: Api, t
     assert digits in told("issue", "room-3", "--amount", "7.00", "--key", "k1")
     position = sold.partition("(position ")[2].partition(",")[0]
     assert digits in told("show", position)
+    assert f"token-{position}.html" in told("show", position, "--format", "html", "--out", str(tmp_path))
+    assert digits in (tmp_path / f"token-{position}.html").read_text()
     meter = TokenMeter(SECRETS)
     assert meter.enter(digits.replace(" ", "")) == "added"
     assert (

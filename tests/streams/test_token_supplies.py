@@ -38,7 +38,7 @@ def test_readings_of_a_token_supply_are_kept_and_nothing_is_billed(estate: Datab
     assert events_of(estate, SUPPLY) == 0
     assert events_of(estate, "c1-2") > 0
     with psycopg.connect(estate.url("wattledger_finance"), autocommit=True) as connection:
-        (one,) = reconciled(connection)
+        (one,) = reconciled(connection, now=now())
         kept = connection.execute("SELECT count(*) FROM tokens.registers").fetchone()
     assert (one.supply, one.vended_milliwh) == (SUPPLY, 0)
     assert one.used_milliwh is not None

@@ -113,7 +113,7 @@ def test_ledger_tokens_and_register_reconcile_after_loss_and_late_entry(room: Ro
 
 def row(room: Room) -> Reconciled:
     with psycopg.connect(room.database.url("wattledger_finance"), autocommit=True) as connection:
-        (one,) = reconciled(connection)
+        (one,) = reconciled(connection, now=MOVED_IN + 999 * DAY)
     return one
 
 
@@ -128,6 +128,14 @@ def test_a_meter_that_used_more_than_it_was_sold_is_wrong(room: Room) -> None:
             keep_registers(connection.cursor(), [TokenRegister("room-1", at, register)])
         assert row(room).is_wrong is is_wrong
     assert row(room).left_milliwh == -2 * UNIT_MILLIWH
+
+
+def test_a_clock_that_is_ahead_hides_no_later_reading(room: Room) -> None:
+    ahead = TokenRegister("room-1", MOVED_IN + 36_500 * DAY, OPENING_MILLIWH)
+    used = TokenRegister("room-1", MOVED_IN + DAY, OPENING_MILLIWH + 9 * UNIT_MILLIWH)
+    with psycopg.connect(room.database.url("wattledger_writer")) as connection:
+        keep_registers(connection.cursor(), [ahead, used])
+    assert (row(room).used_milliwh, row(room).is_wrong) == (9 * UNIT_MILLIWH, True)
 
 
 def test_a_register_read_before_the_multiplier_changed_is_compared_as_it_was(room: Room) -> None:
