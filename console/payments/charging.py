@@ -18,6 +18,7 @@ from ledger.store.standing import BalancesBehind
 from ledger.usecases.accounts import account_of
 from ledger.usecases.autopay import autopay_of, record_failure
 from ledger.usecases.credit.policies import terms_of
+from ledger.values.errors import Conflict
 from ledger.values.outside import reference_hash
 
 log = structlog.get_logger(__name__)
@@ -92,11 +93,15 @@ class Charging:
                 connection, self.ledger, charge, why=outcome.why, may_retry=outcome.may_retry, now=now
             )
         hashed = reference_hash(f"{charge.provider}:{outcome.payment}", key_hex=self.reference_key)
-        with connection.transaction():
-            charges.pending(connection, charge.charge, reference_hash=hashed, now=now)
-            if outcome.state == "succeeded":
-                news = _news(charge, outcome, now=now)
-                deliveries.keep(connection, news, provider=charge.provider, reference_key=self.reference_key)
+        try:
+            with connection.transaction():
+                charges.pending(connection, charge.charge, reference_hash=hashed, now=now)
+                if outcome.state == "succeeded":
+                    news = _news(charge, outcome, now=now)
+                    deliveries.keep(connection, news, provider=charge.provider, reference_key=self.reference_key)
+        except Conflict as error:
+            # Only a provider that names its own news as we name its answers gets here: no reason to die of it.
+            return _unknown(connection, charge, str(error), now=now)
         # Told before its answer was taken in: whoever died between the two asked again, and was answered the same.
         why = deliveries.why_failed(connection, provider=charge.provider, reference_hash=hashed)
         if outcome.state == "pending" and why is not None:

@@ -318,6 +318,21 @@ def test_a_schedule_and_a_threshold_hold_side_by_side(desk: Desk) -> None:
     assert {one.rhythm for one in desk.charges(account)} == {"threshold", "schedule"}
 
 
+def test_a_provider_that_names_its_news_as_we_name_its_answers_stops_nobody_else(desk: Desk) -> None:
+    account, other = desk.account(), desk.account()
+    desk.below(account)
+    desk.projects()
+    assert desk.payments.rhythms.make_due(desk.shop.worker, now=desk.now) == 1
+    taken = desk.shop.news("failed", "pay_of_another", account=account)
+    taken["id"] = f"charge/{desk.charges(account)[0].key}"
+    assert desk.shop.delivers(taken, provider="sandbox", secret=SANDBOX_SECRET).status_code == 202
+    desk.below(other)
+    desk.turns()
+    assert desk.states(other) == ["booked"]
+    desk.until(lambda: desk.states(account) == ["booked"], what="the webhook")
+    assert (desk.balance(account), desk.charged(account)) == (20, 1)
+
+
 def test_another_card_under_the_same_code_is_no_retry_of_the_first(desk: Desk) -> None:
     account = desk.account("tok_declined")
     desk.below(account)

@@ -60,3 +60,15 @@ def test_webhooks_need_the_key_that_hashes_references() -> None:
 def test_payments_names_the_setting_that_it_lacks() -> None:
     with pytest.raises(InvalidValue, match="WATTLEDGER_DATABASE_URL"):
         PaymentsSettings.from_environment({})
+
+
+def test_who_charges_needs_the_key_that_hashes_references() -> None:
+    environ = {
+        "WATTLEDGER_DATABASE_URL": "postgresql://nobody@nowhere/x",
+        "WATTLEDGER_WEBHOOK_SECRETS_SHOP": GOOD,
+        "WATTLEDGER_CHARGE_URL_SHOP": "https://pay.example/x",
+    }
+    with pytest.raises(InvalidValue, match="WATTLEDGER_REFERENCE_KEY is not 64 hexadecimal digits"):
+        PaymentsSettings.from_environment(environ)
+    settings = PaymentsSettings.from_environment(environ | {"WATTLEDGER_REFERENCE_KEY": "5a" * 32})
+    assert (list(settings.providers), GOOD in repr(settings), "5a5a" in repr(settings)) == (["shop"], False, False)
