@@ -327,7 +327,9 @@ class PricingDrafter:
 def _note_register(draft: PricingDraft, supply: Supply, reading: wire.Reading) -> None:
     """Keep what the meter of a supply point that is billed by token shows; nothing is billed by it."""
     if reading.register is not None:
-        register_milliwh = supply.spells[-1].scaled(reading.register.import_milliwh)
+        # It may come late, from before the multiplier changed.
+        spell = supply.spell_at(reading.register.read_at) or supply.spells[0]
+        register_milliwh = spell.scaled(reading.register.import_milliwh)
         draft.token_registers.append(TokenRegister(supply.code, reading.register.read_at, register_milliwh))
 
 

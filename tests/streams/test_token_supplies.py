@@ -6,6 +6,7 @@ import pytest
 from console.tokens.reconciling import reconciled
 from ledger.store.application import Ledger
 from ledger.store.gate import gated
+from ledger.usecases.supply_life import change_multiplier
 from ledger.usecases.tokens.setting_up import bill_by_token
 from ledger.values.errors import Refused
 from ledger.values.identity import meter_stream
@@ -66,3 +67,15 @@ def test_a_batch_that_was_priced_before_is_priced_anew(estate: Database) -> None
             drafter.append(gate, again)
     assert len(again.token_registers) > 0
     assert events_of(estate, SUPPLY) == 0
+
+
+def test_a_reading_that_comes_late_counts_under_the_multiplier_of_its_time(estate: Database) -> None:
+    bill(estate)
+    readings = sorted(TRUTH.readings_of(SUPPLY))
+    at, register = readings[len(readings) // 2]
+    with Ledger(url=estate.url("wattledger_writer")) as ledger:
+        change_multiplier(ledger, supply=SUPPLY, multiplier="2", at=at, register_milliwh=register, now=now())
+    fault_free(estate, TRUTH)
+    with psycopg.connect(estate.url("wattledger_finance")) as connection:
+        kept = connection.execute("SELECT read_at, register_milliwh FROM tokens.registers").fetchall()
+    assert dict(kept) == {read_at: own * (1 if read_at < at else 2) for read_at, own in readings}

@@ -12,6 +12,7 @@ from console.tokens.issued import Token
 from console.tokens.reconciling import Reconciled, reconciled
 from ledger.store.token_registers import TokenRegister, keep_registers
 from ledger.usecases.supply_life import change_multiplier
+from ledger.usecases.tokens.reading import read_register
 from tests.ledger.builders import MOVED_IN
 from tests.tokens.conftest import BLOCKS, DAY, SECRETS, STANDING, Room
 from tests.tokens.meter import TokenMeter
@@ -150,6 +151,10 @@ def test_a_register_read_before_the_multiplier_changed_is_compared_as_it_was(roo
         room.ledger, supply="room-1", multiplier="2", at=at, register_milliwh=OPENING_MILLIWH + UNIT_MILLIWH, now=at
     )
     assert (row(room).used_milliwh, row(room).is_wrong) == (UNIT_MILLIWH, False)
+    told = read_register(
+        room.ledger, supply="room-1", register_milliwh=OPENING_MILLIWH, at=at - DAY / 4, now=at + DAY
+    )
+    assert told.register_milliwh == OPENING_MILLIWH
 
 
 @pytest.mark.parametrize(("amount", "units"), [("0.07", 1), ("0.139", 1), ("0.14", 2), ("7.00", 100), ("33.33", 478)])

@@ -19,4 +19,5 @@ def read_register(
         raise InvalidValue(f"{at.isoformat()} is ahead; tell a register when it is read")
     if register_milliwh < 0:
         raise InvalidValue(f"a register of {register_milliwh} mWh is below zero; read it again")
-    return TokenRegister(supply, at, state.spells[-1].scaled(register_milliwh))
+    spell = state.spell_at(at) or state.spells[0]
+    return TokenRegister(supply, at, spell.scaled(register_milliwh))
