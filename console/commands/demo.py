@@ -22,6 +22,9 @@ def register(app: typer.Typer) -> None:
 
 def demo(
     headless: Annotated[bool, typer.Option(help="No live screen, and end when the story ends.")] = False,
+    stay: Annotated[
+        bool, typer.Option(help="Run on when the story has ended, until Ctrl-C; a terminal does so.")
+    ] = False,
     seconds: Annotated[float, typer.Option(min=5, max=3600, help="How long the story runs.")] = 60,
     json: Annotated[Path | None, typer.Option(help="Write the figures here as JSON.")] = None,
 ) -> None:
@@ -63,7 +66,7 @@ def demo(
             figures = Demo(stack, directory, console, is_live).run(seconds=seconds)
             if json is not None:
                 figures.write(json)
-            _conclude(console, stack, figures, stays=is_live)
+            _conclude(console, stack, figures, stays=is_live or stay)
         except StopRequested:
             console.print("stopping ...")
             figures = None

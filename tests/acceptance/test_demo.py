@@ -1,6 +1,7 @@
 import json
 import os
 import shlex
+import signal
 import subprocess
 import sys
 import threading
@@ -19,7 +20,7 @@ SECONDS = 15
 def test_the_demo_bills_every_watt_hour_and_leaves_no_process_behind(tmp_path: Path) -> None:
     figures_file = tmp_path / "figures.json"
     environment = dict(os.environ, WATTLEDGER_DIRECTORY=str(tmp_path / "w"))
-    command = [sys.executable, "-m", "console", "demo", "--headless"]
+    command = [sys.executable, "-m", "console", "demo", "--headless", "--stay"]
     command += ["--seconds", str(SECONDS), "--json", str(figures_file)]
 
     with subprocess.Popen(
@@ -68,7 +69,10 @@ def test_the_demo_bills_every_watt_hour_and_leaves_no_process_behind(tmp_path: P
 
 
 def _told_and_tried(demo: "subprocess.Popen[str]") -> tuple[str, list[str]]:
-    """Read what the demo prints to its end, and run each of its three lines as it stands once it is printed."""
+    """Read what the demo prints to its end, and run each of its three lines as it stands once it is printed.
+
+    When it says what to try next it stays; then it is asked to stop.
+    """
     assert demo.stdout is not None
     lines: list[str] = []
     answers: dict[int, str] = {}
@@ -79,6 +83,8 @@ def _told_and_tried(demo: "subprocess.Popen[str]") -> tuple[str, list[str]]:
             number = len(trying)
             trying.append(threading.Thread(target=lambda n=number, text=line: answers.update({n: _tried(text)})))
             trying[-1].start()
+        if "what to try next" in line:
+            demo.send_signal(signal.SIGTERM)
     for thread in trying:
         thread.join()
     return "".join(lines), [answers[number] for number in sorted(answers)]
