@@ -120,6 +120,9 @@ class EmbeddedPostgres:
             "synchronous_commit": "on",
             "fsync": "on" if self._is_durable else "off",
             "full_page_writes": "on" if self._is_durable else "off",
+            # After each checkpoint every page is logged whole once. A million meters' readings touch as many pages of
+            # an index: at the default of 1 GB, most of what is logged is pages.
+            "max_wal_size": "4GB",
         }
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         return [str(self._installation / "bin" / "postgres"), "-D", str(self._data), *options]
