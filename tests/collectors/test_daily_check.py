@@ -55,7 +55,7 @@ async def _sweeps(
     metrics, clock = CollectorMetrics(), iter(times)
     now = [NOON]
     async with stub_concentrator(meters.answer) as (port, _):
-        bus = Bus.over_tcp(host="127.0.0.1", port=port, timeout_s=0.1)
+        bus = Bus.over_tcp(host="127.0.0.1", port=port, timeout_s=1.0)
         meter = Meter(
             serial=serial_of(1),
             unit=1,
