@@ -44,7 +44,9 @@ class Edge:
         work = asyncio.create_task(collector.run())
         swept = self.server.ledger.received
         try:
-            # Orders are heard from the moment that polling is: what was said before is no order of this test's.
+            # Orders are heard from the moment that this collector is connected: what was said before is no order of
+            # this test's. A sweep alone does not tell, for the one before may have sent it in its last moment.
+            await until(lambda: collector.metrics.registry.get_sample_value("wattledger_broker_connected") == 1)
             await until(lambda: self.server.ledger.received > swept)
             yield collector
         finally:
