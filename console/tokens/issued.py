@@ -11,7 +11,7 @@ from console.tokens.secrets_kept import kept_secrets
 from ledger.domain.token_billing import TokenSize
 from ledger.domain.vending import EnergyVended, TokenIssued, TokenKind
 from ledger.store.application import Ledger
-from ledger.usecases.tokens.setting_up import folded_supply
+from ledger.usecases.supply_life import supply_of
 from ledger.values.errors import NotFound
 
 
@@ -64,7 +64,7 @@ def token_at(ledger: Ledger, devices: Connection[Any], *, position: int, key: by
 
 
 def _size(ledger: Ledger, supply: str) -> TokenSize:
-    tokens = folded_supply(ledger, supply)[0].tokens
+    tokens = supply_of(ledger, supply).tokens
     if tokens is None:
         raise AssertionError(f"a token was issued for {supply}, which is not billed by token")
     return tokens.size

@@ -18,7 +18,7 @@ from ledger.domain.time_due import DueClose, DueDays, due
 from ledger.rating.daily import rate_days
 from ledger.rating.days import LocalDays
 from ledger.rating.ladder import Part, month_of
-from ledger.rating.lines import FRESH, Counters, Line, Rated
+from ledger.rating.lines import FRESH, Counters, Rated
 
 if TYPE_CHECKING:
     from ledger.domain.metering import Draft, Metering, Taker
@@ -91,7 +91,7 @@ class _Charging:
             contracted_w=price.contracted_w,
             before=before,
             lines=rated.lines,
-            amount_micros=_sum(rated.lines),
+            amount_micros=rated.amount_micros,
             postings=debit_postings(account=account, lines=rated.lines),
             source=self.source,
             state=after,
@@ -130,7 +130,7 @@ class _Charging:
             lived_until=part.until,
             before=before,
             lines=rated.lines,
-            amount_micros=_sum(rated.lines),
+            amount_micros=rated.amount_micros,
             postings=debit_postings(account=account, lines=rated.lines),
             source=self.source,
             state=after,
@@ -157,7 +157,3 @@ class _Charging:
         self.metering.state = after
         stream = self.draft.snapshot.stream_of(self.supply.code)
         self.draft.events.append(Event(stream, self.metering.version, fact))
-
-
-def _sum(lines: list[Line]) -> int:
-    return sum(line.amount_micros for line in lines)

@@ -15,7 +15,7 @@ from ledger.domain.spans import periods_between, rated_span, span_of
 from ledger.domain.supply import Supply
 from ledger.domain.token_billing import MOST_UNITS
 from ledger.domain.vending import EnergyVended, TokenIssued, TokenKind, next_count, no_message
-from ledger.rating.lines import Line, Rated
+from ledger.rating.lines import Rated
 from ledger.rating.quote import quote
 from ledger.rating.rate import CompiledTariff
 from ledger.values.errors import Refused
@@ -71,10 +71,10 @@ class Vend:
         units = min(quoted.energy_milliwh // self.tokens.unit_milliwh, MOST_UNITS[self.tokens.size])
         rated = self._rated(units)
         tried = 0
-        while units and _sum(rated.lines) > amount_micros and tried < _MOST_TRIED:
+        while units and rated.amount_micros > amount_micros and tried < _MOST_TRIED:
             units, tried = units - 1, tried + 1
             rated = self._rated(units)
-        if not units or _sum(rated.lines) > amount_micros:
+        if not units or rated.amount_micros > amount_micros:
             raise Refused(
                 f"{text_from_micros(amount_micros)} buys less than one unit of"
                 f" {self.tokens.unit_milliwh // 1_000} Wh at {self.supply.code}; top more up first"
@@ -93,7 +93,7 @@ class Vend:
             vended_at=self.now,
             before=state.counters,
             lines=rated.lines,
-            amount_micros=_sum(rated.lines),
+            amount_micros=rated.amount_micros,
             postings=debit_postings(account=account, lines=rated.lines),
             operator=by.operator,
             key_hash=by.key_hash,
@@ -158,7 +158,3 @@ def _charged(event: Event, account: str) -> int:
     fact = event.fact
     amount_micros: int = getattr(fact, "amount_micros", 0) if getattr(fact, "account", "") == account else 0
     return amount_micros
-
-
-def _sum(lines: list[Line]) -> int:
-    return sum(line.amount_micros for line in lines)

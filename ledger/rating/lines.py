@@ -121,3 +121,8 @@ class Rated(msgspec.Struct, frozen=True, gc=False):
 
     lines: list[Line]
     counters: Counters
+
+    @property
+    def amount_micros(self) -> int:
+        """What the lines come to."""
+        return sum(line.amount_micros for line in self.lines)

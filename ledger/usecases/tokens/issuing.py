@@ -28,7 +28,7 @@ from ledger.usecases.attempt import Booked, appended_deciding, checked_key
 from ledger.usecases.codes import checked_code
 from ledger.usecases.money.attempt import checked_amount
 from ledger.usecases.money.receipts import MAX_MICROS
-from ledger.usecases.tokens.setting_up import folded_supply
+from ledger.usecases.supply_life import supply_of
 from ledger.values.errors import InvalidValue, Refused
 from ledger.values.identity import meter_stream, supply_stream, tariff_stream
 from ledger.values.money import text_from_micros
@@ -154,7 +154,7 @@ def _ground(ledger: Ledger, code: str) -> _Ground:
     """Read all that a token depends on; the control change first, so that what comes later is noticed."""
     with ledger.datastore.get_connection() as connection:
         _, control_head = head_of(connection)
-    state, _ = folded_supply(ledger, code)
+    state = supply_of(ledger, code)
     if state.tokens is None:
         raise Refused(f"supply point {code!r} is billed by readings, not by token; see wattledger tokens set-up")
     if state.meter is None:

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from ledger.store.application import Ledger
 from ledger.store.token_registers import TokenRegister
-from ledger.usecases.tokens.setting_up import folded_supply
+from ledger.usecases.supply_life import supply_of
 from ledger.values.errors import InvalidValue, Refused
 
 
@@ -12,7 +12,7 @@ def read_register(
     ledger: Ledger, *, supply: str, register_milliwh: int, at: datetime, now: datetime
 ) -> TokenRegister:
     """Return a reading of the meter's own register as it counts here; raises InvalidValue for one that cannot be."""
-    state, _ = folded_supply(ledger, supply)
+    state = supply_of(ledger, supply)
     if state.tokens is None:
         raise Refused(f"supply point {supply!r} is billed by readings: give them to a collector, or as a file")
     if at > now:

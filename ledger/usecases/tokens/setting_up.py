@@ -7,14 +7,13 @@ from typing import get_args
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
-from ledger.domain import supply as supply_stream_of
 from ledger.domain.event import Event
-from ledger.domain.supply import Supply
 from ledger.domain.token_billing import BilledByToken, TokenSize
 from ledger.store.application import Ledger
 from ledger.usecases.attempt import appended
 from ledger.usecases.codes import checked_code
-from ledger.values.errors import InvalidValue, NotFound, Refused
+from ledger.usecases.supply_life import supply_of
+from ledger.values.errors import InvalidValue, Refused
 from ledger.values.identity import meter_stream, supply_stream
 
 # A unit below a watt-hour is finer than any register; one above this is more than a household uses in a month.
@@ -37,7 +36,7 @@ def bill_by_token(
         raise InvalidValue(f"a unit of {unit_milliwh} mWh is none; give whole watt-hours, from 1 to 1000000")
 
     def decide() -> Sequence[Event]:
-        state, version = folded_supply(ledger, supply)
+        state = supply_of(ledger, supply)
         if state.meter is None or state.meter.measures != "register":
             raise Refused(
                 f"supply point {supply!r} has no meter with a register; install one that takes tokens first"
@@ -50,7 +49,7 @@ def bill_by_token(
                 f" {state.tokens.unit_milliwh // 1_000} Wh a unit already; what was issued says so"
             )
         fact = BilledByToken(supply=supply, unit_milliwh=unit_milliwh, size=size, operator=operator, recorded_at=now)
-        return [Event(supply_stream(supply), version + 1, fact)]
+        return [Event(supply_stream(supply), state.version + 1, fact)]
 
     def nothing_billed(cursor: Cursor[TupleRow]) -> None:
         # Inside the gate: a batch that was priced before this is refused there, and prices anew.
@@ -61,12 +60,3 @@ def bill_by_token(
             )
 
     return appended(ledger, decide, guard=nothing_billed)
-
-
-def folded_supply(ledger: Ledger, code: str) -> tuple[Supply, int]:
-    """Return a supply point and its version; raises NotFound."""
-    nothing: Supply | None = None
-    state, version = ledger.folded(supply_stream(code), supply_stream_of.evolve, nothing)
-    if state is None:
-        raise NotFound(f"there is no supply point {code!r}; register it first: wattledger supply add")
-    return state, version
