@@ -40,7 +40,7 @@ test-field: setup
 	@WATTLEDGER_FIELD_RUNS=$${WATTLEDGER_FIELD_RUNS:-500} $(BIN)/pytest tests/field -s
 
 test-payments: setup
-	@WATTLEDGER_PAYMENT_KILLS=$${WATTLEDGER_PAYMENT_KILLS:-100} $(BIN)/pytest -s tests/payments/test_killed.py tests/payments/test_autopay.py
+	@WATTLEDGER_PAYMENT_KILLS=$${WATTLEDGER_PAYMENT_KILLS:-100} $(BIN)/pytest -s tests/payments/test_killed.py tests/payments/test_autopay_unanswered.py
 
 test-kafka: setup
 	@WATTLEDGER_TEST_BROKER=apache $(BIN)/pytest -m kafka

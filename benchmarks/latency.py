@@ -36,13 +36,14 @@ from projections.checkpoint import checkpoint
 READINGS_PER_S = 5_000
 _METERS = 10_000
 _TOP_UP_EVERY_S = 0.25
+_TOP_UP_BESIDE_EVERY_S = 0.05
 _LOOK_EVERY_S = 0.005
 _ONE_IN = 20  # of the debits that are looked at; they come in sweeps of a hundred
 
 
 def measure(*, quick: bool) -> Report:
     """Measure all three."""
-    seconds, waiting = (20, 200_000) if quick else (120, 500_000)
+    seconds, waiting = (20, 200_000) if quick else (120, 1_000_000)
     return measure_of(meters=_METERS, seconds=seconds, readings_per_s=READINGS_PER_S, waiting=waiting)
 
 
@@ -68,13 +69,24 @@ def measure_of(*, meters: int, seconds: int, readings_per_s: int, waiting: int) 
         orders = [ordered[code] - began for code, (began, _) in paid.items() if code in ordered]
         report.rows.append(_row("top_up_to_order", orders))
         stand.stop("control")
-        with _topping_up(stand, switched_off) as beside:
-            before = stand.head()
-            readings = asyncio.run(publish(stand.stack.bootstrap, load.sweeps(max(1, waiting // meters))))
-            paced(stand.head, until=before + readings * 9 // 10, check=stand.stack.supervisor.check)
-        report.rows.append(_row("top_up_beside_a_full_worker", [end - begin for begin, end in beside.values()]))
+        report.rows.append(
+            _row("top_up_beside_a_full_worker", _beside_a_full_worker(stand, load, switched_off, waiting))
+        )
     report.figures |= {f"{row.name}_p99_s": row.figures["p99_s"] for row in report.rows}
     return report
+
+
+def _beside_a_full_worker(stand: Stand, load: Load, meters: range, waiting: int) -> list[float]:
+    """Top up while a worker prices what waits for it; what tops up has nothing else to do meanwhile."""
+    stand.stop("price")
+    before = stand.head()
+    readings = asyncio.run(publish(stand.stack.bootstrap, load.sweeps(max(1, waiting // load.meters))))
+    stand.start("price")
+    check = stand.stack.supervisor.check
+    paced(stand.head, until=before + readings // 10, check=check)
+    with _topping_up(stand, meters, every_s=_TOP_UP_BESIDE_EVERY_S) as paid:
+        paced(stand.head, until=before + readings * 9 // 10, check=check)
+    return [end - begin for begin, end in paid.values()]
 
 
 def _lock(stand: Stand, meters: range) -> None:
@@ -140,7 +152,9 @@ def _watched(stand: Stand) -> Iterator[list[tuple[int, float]]]:
 
 
 @contextmanager
-def _topping_up(stand: Stand, meters: range) -> Iterator[dict[str, tuple[float, float]]]:
+def _topping_up(
+    stand: Stand, meters: range, *, every_s: float = _TOP_UP_EVERY_S
+) -> Iterator[dict[str, tuple[float, float]]]:
     """Top accounts up, one after the other, again and again; give each supply's last begin and end."""
     paid: dict[str, tuple[float, float]] = {}
     stop = threading.Event()
@@ -148,7 +162,7 @@ def _topping_up(stand: Stand, meters: range) -> Iterator[dict[str, tuple[float, 
     def pay() -> None:
         ledger = Ledger(url=stand.url, checkpoint=checkpoint)
         number = 0
-        while not stop.wait(_TOP_UP_EVERY_S):
+        while not stop.wait(every_s):
             meter = meters[number % len(meters)]
             number += 1
             began = time.time()

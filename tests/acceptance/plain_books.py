@@ -23,6 +23,10 @@ def month_of(instant: datetime) -> str:
     return f"{instant.astimezone(UTC):%Y-%m}"
 
 
+def first_of(month: str) -> datetime:
+    return datetime(int(month[:4]), int(month[5:]), 1, tzinfo=UTC)
+
+
 @dataclass(frozen=True)
 class Row:
     """A movement of an account's balance: when it took effect, when it was booked, in which month of the books."""
@@ -134,5 +138,4 @@ def following(month: str) -> str:
 
 
 def end_of(month: str) -> datetime:
-    after = following(month)
-    return datetime(int(after[:4]), int(after[5:]), 1, tzinfo=UTC)
+    return first_of(following(month))

@@ -9,10 +9,11 @@ real use cases and the real batch protocol, into a real PostgreSQL.
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import count
-from typing import Any
+from typing import Any, LiteralString
 
+import msgspec
 import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
@@ -43,7 +44,7 @@ from projections.rebuild import rebuild
 from projections.replay import asked, replay
 from streams.pricing import PricingDrafter
 from tests.acceptance.flat_that_changes import HOUR, MAX_POWER_W, PEOPLE, SINCE, FlatThatChanges
-from tests.acceptance.plain_books import PlainBooks, end_of, following, month_of
+from tests.acceptance.plain_books import PlainBooks, end_of, first_of, following, month_of
 from tests.ledger.builders import tariff_text
 from tests.services.postgres import Database, _fresh_database
 from tests.streams.books import check_ledger
@@ -300,25 +301,19 @@ class Life(FlatThatChanges):
         assert self.ledger.standing([account]).debt_micros(account) == self.books.debt_micros.get(account, 0)
 
     def _missing(self, month: str) -> bool:
-        hours = (end_of(month) - (begins := max(SINCE, _first_of(month)))) // HOUR
+        hours = (end_of(month) - (begins := max(SINCE, first_of(month)))) // HOUR
         gaps = any(begins + number * HOUR not in self.told for number in range(hours))
         return gaps or min(self.read_at, self.flat.read_at) < end_of(month)
 
     def _knows(self, start: datetime, energy: int, quality: str) -> None:
         before = self.told.get(start, (0, ""))[0]
         self.told[start] = (energy, quality)
-        self.books.use(
-            ACCOUNTS[INTERVALS],
-            change_milliwh=energy - before,
-            month=month_of(start),
-            ended=start + HOUR,
-            now=self.now,
-        )
+        change, month = energy - before, month_of(start)
+        self.books.use(ACCOUNTS[INTERVALS], change_milliwh=change, month=month, ended=start + HOUR, now=self.now)
 
     def _register(self, register_milliwh: int, at: datetime) -> wire.Reading:
-        return wire.Reading(
-            register=wire.RegisterReading(meter=f"{REGISTER}-m", read_at=at, import_milliwh=register_milliwh)
-        )
+        reading = wire.RegisterReading(meter=f"{REGISTER}-m", read_at=at, import_milliwh=register_milliwh)
+        return wire.Reading(register=reading)
 
     def _interval(
         self, start: datetime, energy: int, quality: wire.Quality, *, is_correction: bool = False
@@ -327,14 +322,7 @@ class Life(FlatThatChanges):
             meter=f"{INTERVALS}-m", start=start, end=start + HOUR, import_milliwh=energy, quality=quality
         )
         if is_correction:
-            reading = wire.IntervalReading(
-                meter=reading.meter,
-                start=start,
-                end=reading.end,
-                import_milliwh=energy,
-                quality=quality,
-                supersedes=intervals.identity(reading),
-            )
+            reading = msgspec.structs.replace(reading, supersedes=intervals.identity(reading))
         return wire.Reading(interval=reading)
 
     def _sweep(self, reading: wire.Reading) -> None:
@@ -350,10 +338,7 @@ class Life(FlatThatChanges):
         assert self.applier.apply([message]) is not None
 
     def _newest_hold(self) -> int:
-        query = "SELECT max(notification_id) FROM ledger.events WHERE topic = 'meter.reading-held/1'"
-        row = self.reader.execute(query).fetchone()
-        assert row is not None
-        return int(row[0])
+        return self._number("SELECT max(notification_id) FROM ledger.events WHERE topic = 'meter.reading-held/1'")
 
     def _top_up(self, account: str, amount: int, key: str) -> Any:
         return top_up(self.ledger, account=account, amount_micros=amount, channel="kiosk", key=key, now=self.now)
@@ -382,7 +367,9 @@ class Life(FlatThatChanges):
             raise AssertionError(f"{error.__name__} was expected")
 
     def _moved(self) -> int:
-        query = "SELECT count(*) FROM projections.journal"
+        return self._number("SELECT count(*) FROM projections.journal")
+
+    def _number(self, query: LiteralString) -> int:
         row = self.reader.execute(query).fetchone()
         assert row is not None
         return int(row[0])
@@ -392,10 +379,6 @@ class Life(FlatThatChanges):
             register(connection, models=MODELS)
             while project_next(connection, models=MODELS, limit=17):
                 pass
-
-
-def _first_of(month: str) -> datetime:
-    return datetime(int(month[:4]), int(month[5:]), 1, tzinfo=UTC)
 
 
 # Finding the shortest way to a failure takes longer than any test that passes.

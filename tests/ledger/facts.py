@@ -1,6 +1,6 @@
 """One fact of every topic, as the golden files hold it: every field that a fact may leave out is there."""
 
-from datetime import date, timedelta
+from datetime import date
 from typing import TypeVar
 from uuid import UUID
 
@@ -21,15 +21,6 @@ from ledger.domain.meter import (
     UsageDebited,
 )
 from ledger.domain.postings import correction_postings, debit_postings, top_up_postings
-from ledger.domain.relay import (
-    CloseConsented,
-    LockCleared,
-    LockSet,
-    LowBalanceWarned,
-    OrderConcluded,
-    OrderIssued,
-    WarningCleared,
-)
 from ledger.domain.site import SiteSettingsChanged
 from ledger.domain.supply import MeterInstalled, Registers, SupplyOccupied, SupplyRegistered, TermsAssigned
 from ledger.domain.tariff import TariffPublished
@@ -40,13 +31,13 @@ from tests.ledger.builders import FLAT_TARIFF, MOVED_IN, minutes
 from tests.ledger.credit_facts import CREDIT_FACTS
 from tests.ledger.facts_of_life import facts_of_life
 from tests.ledger.money_facts import MONEY_FACTS, SOLD_BY_AGENT
+from tests.ledger.relay_facts import RELAY_FACTS
 from tests.ledger.switching_facts import SWITCHING_FACTS
 from tests.ledger.token_facts import TOKEN_FACTS
 
 F = TypeVar("F", bound=Fact)
 
 READING = UUID("6f2b0f4e-1d5c-5c1b-9b43-7f4d8a0c2e11")
-ORDER = UUID("00000000-0000-0000-0000-000000000007")
 SOURCE = Source(3, 1207, minutes(15.1), "edge-1", 96)
 EPISODE = Episode("leap", READING, minutes(30), 940_000_000, 420_000_000)
 STATE = MeterState(
@@ -287,80 +278,7 @@ FACTS: list[Fact] = [
         recorded_at=MOVED_IN,
         note="the exact state of so old a period is no longer kept",
     ),
-    LowBalanceWarned(
-        supply="room-1",
-        account="room-1-a",
-        balance_micros=4_900_000,
-        threshold_micros=5_000_000,
-        ledger_position=42,
-        recorded_at=MOVED_IN,
-    ),
-    WarningCleared(
-        supply="room-1", account="room-1-a", balance_micros=54_900_000, ledger_position=43, recorded_at=MOVED_IN
-    ),
-    LockSet(
-        supply="room-1",
-        cause="credit",
-        account="room-1-a",
-        balance_micros=-1,
-        ledger_position=44,
-        recorded_at=MOVED_IN,
-    ),
-    LockCleared(
-        supply="room-1",
-        cause="credit",
-        account="room-1-a",
-        balance_micros=49_999_999,
-        ledger_position=45,
-        recorded_at=MOVED_IN,
-    ),
-    LockSet(
-        supply="room-1",
-        cause="operator",
-        account="room-1-a",
-        balance_micros=0,
-        ledger_position=0,
-        reason="works",
-        operator="op-7",
-        recorded_at=MOVED_IN,
-    ),
-    LockCleared(
-        supply="room-1",
-        cause="operator",
-        account="room-1-a",
-        balance_micros=0,
-        ledger_position=0,
-        reason="works-done",
-        operator="op-7",
-        recorded_at=MOVED_IN,
-    ),
-    CloseConsented(supply="room-1", account="room-1-a", channel="app", recorded_at=MOVED_IN),
-    OrderIssued(
-        supply="room-1",
-        order=ORDER,
-        sequence=3,
-        action="open",
-        reason="credit",
-        concentrator="c1",
-        meter="room-1-m",
-        account="room-1-a",
-        balance_micros=-1,
-        ledger_position=44,
-        issued_at=MOVED_IN,
-        expires_at=MOVED_IN + timedelta(minutes=5),
-        signature="ab" * 64,
-        recorded_at=MOVED_IN,
-    ),
-    OrderConcluded(
-        supply="room-1",
-        order=ORDER,
-        sequence=3,
-        outcome="confirmed",
-        readback="open",
-        concluded_at=minutes(0.1),
-        detail="read back in 80 ms",
-        recorded_at=minutes(0.2),
-    ),
+    *RELAY_FACTS,
     AccountingZoneSet(zone="Asia/Shanghai", recorded_at=MOVED_IN),
     MonthClosed(
         month="2026-02",

@@ -23,7 +23,7 @@ from ledger.usecases.autopay import Saying, set_caps, set_schedule, set_threshol
 from projections.pace import Pace
 from projections.runner import Runner
 from tests.ledger.till import micros
-from tests.payments.conftest import REFERENCE_KEY, SANDBOX_SECRET, Shop
+from tests.payments.shop import REFERENCE_KEY, SANDBOX_SECRET, Shop
 
 PROVIDER = "sandbox"
 # In UTC, the zone of an account without a policy; later than the real clock, by which deliveries come in.

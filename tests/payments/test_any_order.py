@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ledger.store.log import head_of
-from tests.payments.conftest import CLEARING, Shop
+from tests.payments.shop import CLEARING, Shop
 
 IS_LONG = os.environ.get("WATTLEDGER_HYPOTHESIS") == "long"
 HAPPENED = {"failed": 1, "succeeded": 2, "charged-back": 3, "refunded": 4, "dispute-won": 5}

@@ -9,7 +9,7 @@ from typer.testing import CliRunner, Result
 from console.cli import make_app
 from console.payments.signed_json import SignedCharges
 from tests.payments.autopay import Desk, opened
-from tests.payments.conftest import REFERENCE_KEY, SANDBOX_SECRET, Shop
+from tests.payments.shop import REFERENCE_KEY, SANDBOX_SECRET, Shop
 
 Run = Callable[..., Result]
 BY = ("--operator", "li")

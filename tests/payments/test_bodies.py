@@ -13,7 +13,7 @@ from console.payments.providers import webhooks_in
 from console.payments.signatures import signed_headers
 from console.payments.stripe_webhooks import READERS
 from ledger.values.errors import InvalidValue
-from tests.payments.conftest import ENVIRON, SECRET, STRIPE_SECRET
+from tests.payments.shop import ENVIRON, SECRET, STRIPE_SECRET
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 WEBHOOKS = webhooks_in(ENVIRON)

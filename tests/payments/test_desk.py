@@ -7,7 +7,7 @@ import requests
 from typer.testing import CliRunner, Result
 
 from console.cli import make_app
-from tests.payments.conftest import CLEARING, JSON, Shop
+from tests.payments.shop import CLEARING, JSON, Shop
 
 OPERATOR = ("--operator", "op-7", "--reason", "adjusted")
 

@@ -35,7 +35,7 @@ from ledger.store.application import Ledger
 from ledger.usecases.accounts import open_account
 from tests.ledger.builders import MOVED_IN
 from tests.ledger.till import books
-from tests.payments.conftest import CLEARING, ENVIRON, FEES, SECRET
+from tests.payments.shop import CLEARING, ENVIRON, FEES, SECRET
 from tests.services.postgres import Database, _fresh_database
 
 KILLS = int(os.environ.get("WATTLEDGER_PAYMENT_KILLS", "5"))

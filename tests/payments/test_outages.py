@@ -8,7 +8,7 @@ from psycopg import sql
 from console.payments.booking import book_next
 from ledger.store.application import Ledger
 from ledger.store.standing import Standing
-from tests.payments.conftest import DETAILS, Shop
+from tests.payments.shop import DETAILS, Shop
 
 
 def test_no_number_of_forged_deliveries_keeps_a_genuine_one_out(shop: Shop) -> None:

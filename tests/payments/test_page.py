@@ -11,7 +11,7 @@ import pytest
 
 from console.payments.stripe_webhooks import READERS
 from ledger.usecases.money.payments import News
-from tests.payments.conftest import SECRET, Shop
+from tests.payments.shop import SECRET, Shop
 
 PAGE = (Path(__file__).parents[2] / "docs/payments.md").read_text(encoding="utf-8")
 

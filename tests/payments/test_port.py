@@ -25,7 +25,7 @@ from console.payments.receiving import Received, Receiver
 from console.payments.signatures import signed_headers
 from ledger.values.errors import InvalidValue
 from ledger.values.money import micros_from_text
-from tests.payments.conftest import ENVIRON, REFERENCE_KEY, SECRET, STRIPE_SECRET, Shop
+from tests.payments.shop import ENVIRON, REFERENCE_KEY, SECRET, STRIPE_SECRET, Shop
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

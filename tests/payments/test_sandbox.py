@@ -13,7 +13,7 @@ from console.payments.signatures import check_signed, signed_headers
 from console.payments.signed_json import ChargeRequest
 from console.sandbox.server import SandboxServer, SandboxSettings, running
 from ledger.values.errors import InvalidValue
-from tests.payments.conftest import SANDBOX_SECRET, SECRET
+from tests.payments.shop import SANDBOX_SECRET, SECRET
 
 REQUEST = ChargeRequest(
     key="ap-1/1", charge="ap-1", account="a-1", token="tok_succeeds", amount="20.00", currency="CNY"

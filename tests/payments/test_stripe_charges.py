@@ -13,7 +13,7 @@ from console.embedded.ports import LOOPBACK
 from console.payments.port import ChargeOrder, Charges, OutcomeUnknown
 from console.payments.providers import charges_in
 from tests.ledger.till import micros
-from tests.payments.conftest import JSON
+from tests.payments.shop import JSON
 
 API_KEY = "sk_test_of_the_payments_process"
 

@@ -12,7 +12,7 @@ from console.payments.stripe_amounts import micros_from_stripe, stripe_from_micr
 from ledger.domain import chart
 from ledger.values.errors import InvalidValue
 from tests.ledger.till import micros
-from tests.payments.conftest import JSON, OLDER_STRIPE_SECRET, STRIPE_SECRET, UNIDENTIFIED, Shop
+from tests.payments.shop import JSON, OLDER_STRIPE_SECRET, STRIPE_SECRET, UNIDENTIFIED, Shop
 
 CLEARING = "assets:clearing:stripe"
 DISPUTE_FEES = chart.CHARGEBACKS

@@ -14,7 +14,7 @@ from ledger.domain.receipt import ReceiptKept
 from ledger.store.log import read_log
 from ledger.usecases.money.receipts import identify_receipt
 from ledger.values.errors import Refused
-from tests.payments.conftest import CLEARING, DETAILS, FEES, OLDER_SECRET, SECRET, UNIDENTIFIED, Shop
+from tests.payments.shop import CLEARING, DETAILS, FEES, OLDER_SECRET, SECRET, UNIDENTIFIED, Shop
 
 
 def test_a_payment_is_kept_when_it_is_answered_and_then_credited(shop: Shop) -> None:
