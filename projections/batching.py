@@ -19,12 +19,14 @@ _SECOND = timedelta(seconds=1)
 
 @dataclass(slots=True)
 class Batching:
-    """Turns a picture into events; remembers the closings of the last second by site."""
+    """Turns a picture into events; remembers the closings of the last second by site, and whose must wait for them."""
 
     closings: list[tuple[datetime, str]] = field(default_factory=list)
+    put_off: set[str] = field(default_factory=set)
 
     def events_of(self, seen: Picture, orders: OrderBook, *, now: datetime) -> list[Event]:
         """Return what follows from a picture at the ledger's head, orders signed."""
+        self.put_off = set()
         situations = list(seen.situations(now=now))
         held = list(self._held(seen, situations, now))
         cuts = {fact.site: seen.cuts[fact.site] for fact in held}
@@ -65,6 +67,7 @@ class Batching:
         self.closings = [(at, site) for at, site in self.closings if now - _SECOND < at <= now]
         at_once = Counter(site for _, site in self.closings)[situation.site]
         if at_once >= situation.rules.closings_at_once > 0:
+            self.put_off.add(situation.supply)
             return Decision(decision.facts, None)
         self.closings.append((now, situation.site))
         return decision

@@ -59,6 +59,7 @@ class Candidates:
     line_micros: int = 0
     site_events: int = -1
     seen: dict[str, tuple[int, datetime]] = field(default_factory=dict)
+    put_off: set[str] = field(default_factory=set)
     timetables: dict[str, list[TimetableSet]] = field(default_factory=dict)
 
     def next_page(self, connection: Connection[Any], *, now: datetime, after: str, limit: int) -> list[str]:
@@ -70,13 +71,19 @@ class Candidates:
             wanted = {"line": self.line_micros, "after": after, "sites_off": sites_off}
             for supply, position, is_settled in cursor.execute(_CANDIDATES, wanted):
                 before, at = self.seen.get(supply, (-1, now))
-                if position == before and at <= now < at + (SETTLED_RECHECK if is_settled else RECHECK):
+                recheck = SETTLED_RECHECK if is_settled and supply not in self.put_off else RECHECK
+                if position == before and at <= now < at + recheck:
                     continue
                 self.seen[supply] = (position, now)
+                self.put_off.discard(supply)
                 found.append(supply)
                 if len(found) == limit:
                     break
         return found
+
+    def expect(self, supplies: Iterable[str]) -> None:
+        """Know that an order to these supplies only waits for its turn: the next second may have room for it."""
+        self.put_off.update(supplies)
 
     def forget(self) -> None:
         """Look at everything again."""

@@ -103,6 +103,7 @@ class Control:
                     picture.carried_on(connection, seen, upto=head)
                     events = self.batching.events_of(seen, self.orders, now=now)
                     gate.append([stored(event) for event in events])
+                    self.candidates.expect(self.batching.put_off)
                     return events
             # Too much for the gate to wait for: read it while others write.
             picture.carried_on(connection, seen, upto=head)

@@ -280,14 +280,18 @@ def test_the_command_tells_whose_cuts_were_decided_on(
     assert output == f"riverside: {told.format(position)}{', '.join(sorted(dark_building))}\n"
 
 
+@pytest.mark.parametrize("are_read_back", [False, True])
 def test_closings_of_many_are_staggered(
-    dark_building: list[str], story: Story, estate: Estate, project: Project
+    dark_building: list[str], story: Story, estate: Estate, project: Project, are_read_back: bool
 ) -> None:
     with Ledger(url=story.url) as ledger:
         release_cuts(ledger, site="riverside", reason="looked-at", operator="ana", now=estate.now)
     estate.later(timedelta(seconds=2))
     project()
     estate.decide()
+    if are_read_back:
+        orders = [estate.order(flat) for flat in dark_building]
+        story.tell(*(concluded(order, "confirmed", at=estate.now) for order in orders))
     story.tell(*(topped_up(account=f"of-{flat}", amount_micros=10_000_000_000) for flat in dark_building))
     still_off = []
     for _ in range(5):
