@@ -19,7 +19,7 @@ _SECOND = timedelta(seconds=1)
 
 @dataclass(slots=True)
 class Batching:
-    """Turns a picture into events; remembers the closings of the last second by site, and whose must wait for them."""
+    """Turns a picture into events; remembers the last second's closings by site, and whose wait for their turn."""
 
     closings: list[tuple[datetime, str]] = field(default_factory=list)
     put_off: set[str] = field(default_factory=set)

@@ -1,5 +1,7 @@
 """Connections to the ledger that notice when the other side is gone, instead of waiting for it for hours."""
 
+import os
+import socket
 from typing import Any
 
 import psycopg
@@ -14,6 +16,8 @@ _PATIENCE: dict[str, Any] = {
     "keepalives_count": 4,
     "tcp_user_timeout": 30_000,
 }
+# Of ten megabytes that a batch may have the default takes 0.2 at a time. The system may allow less than is asked for.
+_SEND_BUFFER_BYTES = 4 * 2**20
 # An office held by a process that does nothing (stopped, or its machine gone) is free again after this long.
 _OFFICE_IDLE_S = 15
 
@@ -21,9 +25,18 @@ _OFFICE_IDLE_S = 15
 def connected(url: str, *, name: str) -> Connection[Any]:
     """Open a connection in autocommit mode, shown under `name` in pg_stat_activity."""
     given = {key: value for key, value in conninfo_to_dict(url).items() if value is not None}
-    return psycopg.connect(
+    connection = psycopg.connect(
         make_conninfo("", **{**_PATIENCE, **given}), autocommit=True, application_name=f"wattledger {name}"
     )
+    _widen(connection)
+    return connection
+
+
+def _widen(connection: Connection[Any]) -> None:
+    """Let a Unix socket take most of a batch at once; a TCP connection's buffer grows by itself."""
+    with socket.socket(fileno=os.dup(connection.fileno())) as same:
+        if same.family == socket.AF_UNIX:
+            same.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
 
 
 def connected_for_office(url: str, *, name: str) -> Connection[Any]:

@@ -9,6 +9,7 @@ import structlog
 from prometheus_client import start_http_server
 
 from ledger.collecting import tune_collector
+from ledger.taking_turns import take_short_turns
 from streams.app import Worker, end_process
 from streams.publisher import OrderPublisher
 from streams.settings import Settings, read_settings
@@ -23,6 +24,7 @@ def main(environ: Mapping[str, str]) -> int:
     settings = read_settings(environ)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     tune_collector()
+    take_short_turns()
     asyncio.run(_run(settings))
     return 0
 

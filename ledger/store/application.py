@@ -11,6 +11,7 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import tuple_row
 
 from ledger.domain.event import Event, Fact
+from ledger.store.account_log import occupied_by
 from ledger.store.command import Command, kept_key
 from ledger.store.log import Logged, read_log
 from ledger.store.recorder import Guard
@@ -19,14 +20,7 @@ from ledger.values.errors import Conflict
 
 State = TypeVar("State")
 
-# Indexes serve these: their expressions and their conditions must stand here word for word.
-_OCCUPIED_BY = """
-SELECT ledger.fact(state) ->> 'supply' AS supply FROM ledger.events
-WHERE topic = 'supply.occupied/1' AND ledger.fact(state) ->> 'account' = %(account)s
-UNION SELECT ledger.fact(state) ->> 'supply' FROM ledger.events
-WHERE topic = 'supply.vacated/1' AND ledger.fact(state) ->> 'landlord' = %(account)s
-ORDER BY supply
-"""
+# An index serves this: its expression and its condition must stand here word for word.
 _CREDITED_WITH = """
 SELECT notification_id FROM ledger.events
 WHERE topic = 'account.credited/1' AND ledger.fact(state) ->> 'reference_hash' = %s
@@ -118,9 +112,8 @@ class Ledger(Application[UUID]):
 
     def occupied_by(self, account: str) -> list[str]:
         """Return the supply points that an account pays for or did, vacant ones of a landlord's included, by code."""
-        with self.datastore.get_connection() as connection, connection.cursor(row_factory=tuple_row) as cursor:
-            cursor.execute(_OCCUPIED_BY, {"account": account})
-            return [row[0] for row in cursor]
+        with self.datastore.get_connection() as connection:
+            return occupied_by(connection, [account])
 
     def credited_with(self, reference_hash: str) -> int | None:
         """Return the position of the newest top-up with an outside reference's keyed hash; None where none has it."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from eventsourcing.persistence import StoredEvent
 from psycopg import Connection, Cursor
+from psycopg.copy import LibpqWriter
 from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow, tuple_row
 
@@ -21,6 +22,10 @@ CHANNEL = "ledger_events"
 _LOCK_TIMEOUT_S = 30
 # A process that is stopped, or whose machine is gone, while it holds the gate must not hold up everybody's money.
 _IDLE_TIMEOUT_S = 10
+
+# More than a batch has: psycopg would wait after each MB, and in each wait lend the interpreter to who computes the
+# next batch, while everybody waits for the gate.
+_FLUSH_BYTES = 64 * 2**20
 
 # An acknowledged commit must survive a crash, whatever the server's or a role's default says.
 _SET_UP = (
@@ -53,7 +58,8 @@ class Gate:
         self.head = positions[-1]
         if rows.newest_control is not None:
             self.control_head = positions[rows.newest_control]
-        with self.cursor.copy(COPY_EVENTS) as copy:
+        writer = LibpqWriter(self.cursor, flush_threshold=_FLUSH_BYTES)
+        with self.cursor.copy(COPY_EVENTS, writer=writer) as copy:
             copy.write(rows.at(positions[0]))
         self.cursor.execute(
             "UPDATE ledger.gate SET head = %s, control_head = %s", (self.head, self.control_head), prepare=True

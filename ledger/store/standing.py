@@ -14,10 +14,12 @@ from psycopg.rows import TupleRow
 
 from ledger.domain import chart
 from ledger.domain.event import Posting
-from ledger.store.log import Logged, head_of, read_log_naming
+from ledger.store.account_log import read_log_of
+from ledger.store.log import Logged, head_of
 from ledger.values.errors import LedgerError, Refused
 
-# A checkpoint further back than this is rather waited for: reading on from it takes a fifth of a second.
+# A checkpoint further back than this is rather waited for: for a landlord of very many supply points all that came
+# since is looked through, and that takes a fifth of a second.
 FURTHEST_BEHIND = 100_000
 
 
@@ -84,14 +86,14 @@ def standing_of(connection: Connection[Any], accounts: Collection[str], checkpoi
             f"balances are known up to position {standing.position} only, the ledger is at {head};"
             " is `wattledger project` running? Try again when it has caught up"
         )
-    standing.follow(read_log_naming(connection, codes=accounts, after=standing.position, upto=head), accounts)
+    standing.follow(read_log_of(connection, accounts=accounts, after=standing.position, upto=head), accounts)
     standing.position = max(standing.position, head)
     return standing
 
 
 def check_unmoved(cursor: Cursor[TupleRow], standing: Standing, accounts: Collection[str]) -> None:
     """Raise Moved, inside the gate, where something was booked on one of these accounts since."""
-    events = read_log_naming(cursor.connection, codes=accounts, after=standing.position)
+    events = read_log_of(cursor.connection, accounts=accounts, after=standing.position)
     if any(posting.account in accounts for event in events for posting in _postings(event)):
         raise Moved("one of the accounts moved meanwhile")
 

@@ -8,7 +8,6 @@ import pytest
 from psycopg import Connection
 
 from ledger.domain.account_facts import DebitCorrected
-from ledger.domain.event import Event
 from ledger.domain.meter import TimeChargeDebited
 from ledger.store.application import Ledger
 from ledger.usecases.attempt import Booked
@@ -19,7 +18,6 @@ from ledger.usecases.money.putting_right import Adjust, CorrectDebit, WriteOff
 from ledger.usecases.money.receipts import identify_receipt, keep_receipt, return_receipt, settle_clearing
 from ledger.usecases.money.undoing import ChargeBack, ReverseTopUp
 from ledger.values.errors import Conflict, InvalidValue, LedgerError, NotFound, Refused
-from ledger.values.identity import meter_stream
 from tests.ledger.facts import FACTS
 from tests.ledger.till import Till, books, head, micros, newest
 
@@ -84,7 +82,7 @@ def test_a_debit_after_a_meter_fault_is_given_back_in_shares_of_its_lines(
 def test_standing_charges_are_given_back_like_usage(till: Till, writer: Connection[Any]) -> None:
     charge = next(fact for fact in FACTS if isinstance(fact, TimeChargeDebited))
     till.opens(charge.account)
-    position = till.ledger.append(Event(meter_stream(charge.supply), 1, charge))
+    position = till.debits(charge)
     with pytest.raises(Refused, match=rf"of the debit at position {position} 1\.00 is left"):
         till.orders(CorrectDebit(debit_position=position, amount_micros=1_000_001))
     till.orders(CorrectDebit(debit_position=position, amount_micros=1_000_000))

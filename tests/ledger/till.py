@@ -13,13 +13,14 @@ from psycopg import Connection
 from ledger.domain.booking import booked
 from ledger.domain.event import Event, Fact
 from ledger.domain.meter import MeterState, Source, UsageDebited
+from ledger.domain.supply import SupplyOccupied, SupplyRegistered
 from ledger.rating.lines import Counters, Line
 from ledger.store.application import Ledger
 from ledger.store.log import head_of, read_log
 from ledger.usecases.accounts import open_account, top_up
 from ledger.usecases.money.attempt import By, MoneyCommand
 from ledger.usecases.money.carrying_out import carry_out
-from ledger.values.identity import meter_stream, reading_id
+from ledger.values.identity import meter_stream, reading_id, supply_stream
 from ledger.values.money import micros_from_decimal
 from tests.ledger.builders import MOVED_IN
 
@@ -54,7 +55,7 @@ class Till:
         ).position
 
     def uses(self, account: str, amount: Decimal | float | str, *, at_payment: bool = False) -> int:
-        """Debit an account, 13 in 113 of it tax; return the position."""
+        """Debit an account that occupies a supply point, 13 in 113 of it tax; return the position."""
         total = micros(amount)
         tax = total * 13 // 113
         lines = [
@@ -82,7 +83,19 @@ class Till:
             state=MeterState(counters=Counters("2026-03")),
             recorded_at=MOVED_IN,
         )
-        return self.ledger.append(Event(meter_stream(supply), 1, booked(fact)))
+        return self.debits(fact)
+
+    def debits(self, fact: Fact) -> int:
+        """Append a debit of a supply point of its own, which its account occupies; return the position."""
+        supply, account = fact.supply, fact.account  # type: ignore[attr-defined]
+        told = (
+            SupplyRegistered(supply=supply, site="north", concentrator="c1", recorded_at=MOVED_IN),
+            SupplyOccupied(
+                supply=supply, account=account, occupied_from=MOVED_IN, opening_milliwh=0, recorded_at=MOVED_IN
+            ),
+        )
+        events = [Event(supply_stream(supply), version, one) for version, one in enumerate(told, 1)]
+        return self.ledger.append(*events, Event(meter_stream(supply), 1, booked(fact)))
 
     def orders(self, command: MoneyCommand, *, key: str = "", reason: str = "test", **words: Any) -> int:
         """Carry a command out; return the position."""

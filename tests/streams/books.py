@@ -7,7 +7,8 @@ import psycopg
 
 from ledger.domain.event import Posting
 from ledger.domain.meter import UsageDebited
-from ledger.store.log import read_log
+from ledger.store.account_log import read_log_of
+from ledger.store.log import Logged, read_log
 from ledger.values.identity import meter_stream
 from tests.streams.truth import COLLECTOR, Cost, Truth
 
@@ -53,9 +54,23 @@ def check_ledger(url: str) -> None:
         row = connection.execute(head).fetchone()
         assert row is not None
         assert row[0] == row[1]
+        posted: dict[str, list[int]] = {}
         for entry in read_log(connection, after=0, limit=1_000_000):
             postings: list[Posting] = getattr(entry.fact, "postings", [])
             assert sum(posting.amount_micros for posting in postings) == 0
+            for account in {posting.account for posting in postings} - {""}:
+                posted.setdefault(account, []).append(entry.position)
+        for account, positions in posted.items():
+            for after in {0, positions[0], row[0] // 2, positions[-1] - 1}:
+                found = read_log_of(connection, accounts=[account], after=after)
+                assert [entry.position for entry in found if _posts_to(account, entry)] == [
+                    position for position in positions if position > after
+                ]
+
+
+def _posts_to(account: str, entry: Logged) -> bool:
+    postings: list[Posting] = getattr(entry.fact, "postings", [])
+    return any(posting.account == account for posting in postings)
 
 
 def meter_histories(url: str, supplies: list[str]) -> dict[str, list[Any]]:
