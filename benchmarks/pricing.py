@@ -12,6 +12,7 @@ import statistics
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -41,6 +42,7 @@ FULL = "time of use × blocks × levies"
 WORKERS = max(1, min(os.cpu_count() or 1, EMBEDDED_PARTITIONS))
 _LIBRARY_EVENTS_A_SAVE = 500
 _LIBRARY_EVENTS = 20_000
+_GROUPS = count(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,8 +171,10 @@ def worked_through(stand: Stand, load: Load, *, rounds: int, workers: int = 1, f
     Of `first_rounds` before them the workers learn the meters. Raises BenchmarkFailed where not every reading led to
     a debit.
     """
+    # A group of its own each time: Tansu may be stuck for minutes with one that all its members have just left.
+    group = f"bench-{next(_GROUPS)}"
     for number in range(1, workers + 1):
-        stand.launch("price", number)
+        stand.launch("price", number, WATTLEDGER_KAFKA_GROUP=group)
     stand.stack.await_healthy()
     first = _priced(stand, load, first_rounds) if first_rounds else None
     pace = _priced(stand, load, rounds)
