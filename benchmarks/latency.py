@@ -81,6 +81,8 @@ def _beside_a_full_worker(stand: Stand, load: Load, meters: range, waiting: int)
     stand.stop("price")
     before = stand.head()
     readings = asyncio.run(publish(stand.stack.bootstrap, load.sweeps(max(1, waiting // load.meters))))
+    # Until its first checkpoint a server makes every WAL file anew; one that has run for minutes uses its old ones.
+    stand.connection.execute("CHECKPOINT")
     stand.start("price")
     check = stand.stack.supervisor.check
     paced(stand.head, until=before + readings // 10, check=check)

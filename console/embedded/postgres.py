@@ -123,6 +123,8 @@ class EmbeddedPostgres:
             # After each checkpoint every page is logged whole once. A million meters' readings touch as many pages of
             # an index: at the default of 1 GB, most of what is logged is pages.
             "max_wal_size": "4GB",
+            # Of WAL files, which are used again: a new one is written in full first, and whoever commits waits.
+            "min_wal_size": "1GB",
         }
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         return [str(self._installation / "bin" / "postgres"), "-D", str(self._data), *options]
