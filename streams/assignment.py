@@ -16,6 +16,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import OffsetOutOfRangeError
 from psycopg import Connection
 
+from ledger.closing import closed
 from ledger.store.applied import Applied, Partition, applied_positions, message_digest
 from streams.errors import StreamError
 
@@ -68,7 +69,7 @@ async def verify_log(*, bootstrap: str, positions: Mapping[Partition, Applied]) 
                 checkable.append(partition)
         problems += await _digest_problems(consumer, checkable, positions)
     finally:
-        await consumer.stop()
+        await closed(consumer.stop())
     if problems:
         raise LogMismatch(
             "the log is not the one that was applied:\n"

@@ -12,6 +12,7 @@ from aiokafka.errors import KafkaError
 from psycopg import Cursor
 from psycopg.rows import TupleRow, class_row
 
+from ledger.closing import closed
 from ledger.store.applied import Applied, Partition, locked_positions, message_digest, move_positions
 from ledger.store.gate import gated
 from streams.connecting import connected
@@ -72,7 +73,7 @@ async def _digest_at(bootstrap: str, partition: Partition, offset: int) -> bytes
     except (KafkaError, TimeoutError):
         return b""
     finally:
-        await consumer.stop()
+        await closed(consumer.stop())
     return message_digest(record.key, record.value) if record.offset == offset else b""
 
 

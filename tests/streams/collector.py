@@ -12,6 +12,7 @@ from aiokafka.errors import KafkaError
 
 from collectors.window import Window
 from ledger import wire
+from ledger.closing import closed
 from tests.streams.truth import COLLECTOR, Truth
 
 _SILENCE_S = 4.0
@@ -92,8 +93,8 @@ class Collector:
                 if time.monotonic() - self._heard_s > _SILENCE_S and self.acknowledged < self.total_made:
                     return  # our place in the acknowledgements is in doubt: connect again, as the edge does
         finally:
-            await producer.stop()
-            await consumer.stop()
+            await closed(producer.stop())
+            await closed(consumer.stop())
 
     async def _publish(self, producer: AIOKafkaProducer) -> None:
         for name, window in self._windows.items():

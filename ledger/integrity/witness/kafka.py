@@ -8,6 +8,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
+from ledger.closing import closed
 from ledger.integrity.witness.records import Record, WitnessFailed, line_of, record_of
 
 _TIMEOUT_MS = 10_000
@@ -108,4 +109,4 @@ class KafkaWitness:
         try:
             yield consumer
         finally:
-            await consumer.stop()
+            await closed(consumer.stop())
