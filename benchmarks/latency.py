@@ -59,8 +59,10 @@ def measure_of(*, meters: int, seconds: int, readings_per_s: int, waiting: int) 
             stand.launch(role)
         stand.stack.await_healthy()
         load = Load(meters)
-        asyncio.run(publish(stand.stack.bootstrap, load.sweeps(1)))
-        paced(lambda: _projected(stand), until=stand.head() + 1, check=stand.stack.supervisor.check)
+        before = stand.head()
+        readings = asyncio.run(publish(stand.stack.bootstrap, load.sweeps(1)))
+        # All of them: what is left of this round would be waited for by the first that are measured.
+        paced(lambda: _projected(stand), until=before + readings, check=stand.stack.supervisor.check)
         first = stand.head()
         with _watched(stand) as seen, _topping_up(stand, switched_off) as paid:
             ordered = asyncio.run(_steady(stand, load, seconds, readings_per_s))
