@@ -225,7 +225,11 @@ def change_concentrator(ledger: Ledger, *, supply: str, concentrator: str, now: 
 
 def supply_of(ledger: Ledger, supply: str) -> Supply:
     """Return a supply point as its events leave it; raises NotFound."""
-    state: Supply | None = ledger.folded(supply_stream(supply), supply_stream_of.evolve, None)[0]
+    return known_supply(ledger.folded(supply_stream(supply), supply_stream_of.evolve, None)[0], supply)
+
+
+def known_supply(state: Supply | None, supply: str) -> Supply:
+    """Return a supply point that somebody has looked for by its code; raises NotFound where there was none."""
     if state is None:
         raise NotFound(f"there is no supply point {supply!r}; register it first, or check the code")
     return state

@@ -14,12 +14,11 @@ from console.api.services import Services
 from console.payments.receiving import Receiver
 from ledger.store.application import Ledger
 from ledger.usecases.accounts import open_account, top_up
-from ledger.usecases.equip import SupplyPoint, equip
 from ledger.usecases.sites import change_site_settings
-from ledger.usecases.supplies import MeterFacts
 from ledger.usecases.tariffs import publish_tariff
 from projections.runner import Runner
 from tests.ledger.builders import FLAT_TARIFF, MOVED_IN
+from tests.ledger.rooms import equip_room
 from tests.services.postgres import Database
 from tests.services.serving import served
 
@@ -86,20 +85,7 @@ def _set_up(ledger: Ledger) -> None:
     )
     publish_tariff(ledger, text=FLAT_TARIFF, effective_from=MOVED_IN, note="first", now=now)
     for number in (1, 2, 3):
-        point = SupplyPoint(
-            supply=f"room-{number}",
-            site="north",
-            concentrator="c1",
-            room=f"{number}",
-            meter=MeterFacts(serial=f"m{number}", profile="test", max_power_w=20_000),
-            account=f"tenant/{number}",
-            currency="CNY",
-            tariff="flat",
-            opening_milliwh=0,
-            since=MOVED_IN,
-        )
-        for _ in equip(ledger, point, now=now):
-            pass
+        equip_room(ledger, number, account=f"tenant/{number}", opening_milliwh=0, now=now)
         top_up(
             ledger,
             account=f"tenant/{number}",

@@ -16,13 +16,12 @@ from ledger.domain.token_billing import TokenSize
 from ledger.store.application import Ledger
 from ledger.usecases.accounts import top_up
 from ledger.usecases.attempt import Booked
-from ledger.usecases.equip import SupplyPoint, equip
 from ledger.usecases.sites import change_site_settings
-from ledger.usecases.supplies import MeterFacts
 from ledger.usecases.tariffs import publish_tariff
 from ledger.usecases.tokens.issuing import issue_token, tell_meter
 from ledger.usecases.tokens.setting_up import bill_by_token
 from tests.ledger.builders import FLAT_TARIFF, MOVED_IN
+from tests.ledger.rooms import equip_room
 from tests.services.postgres import Database
 
 DAY = timedelta(days=1)
@@ -101,20 +100,7 @@ def set_up(ledger: Ledger, *, tariff: str, size: TokenSize = "standard", unit_mi
     )  # fmt: skip
     publish_tariff(ledger, text=tariff, effective_from=MOVED_IN - DAY, note="first", now=MOVED_IN)
     for number in (1, 2):
-        point = SupplyPoint(
-            supply=f"room-{number}",
-            site="north",
-            concentrator="c1",
-            room=f"{number}",
-            meter=MeterFacts(serial=f"m{number}", profile="test", max_power_w=20_000),
-            account=f"room-{number}-a",
-            currency="CNY",
-            tariff="flat",
-            opening_milliwh=100_000_000,
-            since=MOVED_IN,
-        )
-        for _ in equip(ledger, point, now=MOVED_IN):
-            pass
+        equip_room(ledger, number, account=f"room-{number}-a", opening_milliwh=100_000_000, now=MOVED_IN)
     bill_by_token(ledger, supply="room-1", unit_milliwh=unit_milliwh, size=size, operator="ana", now=MOVED_IN)
 
 

@@ -28,7 +28,7 @@ from ledger.usecases.attempt import Booked, appended_deciding, checked_key
 from ledger.usecases.codes import checked_code
 from ledger.usecases.money.attempt import checked_amount
 from ledger.usecases.money.receipts import MAX_MICROS
-from ledger.usecases.supply_life import supply_of
+from ledger.usecases.supply_life import known_supply
 from ledger.values.errors import InvalidValue, Refused
 from ledger.values.identity import meter_stream, supply_stream, tariff_stream
 from ledger.values.money import text_from_micros
@@ -154,22 +154,23 @@ def _ground(ledger: Ledger, code: str) -> _Ground:
     """Read all that a token depends on; the control change first, so that what comes later is noticed."""
     with ledger.datastore.get_connection() as connection:
         _, control_head = head_of(connection)
-    state = supply_of(ledger, code)
+    snapshot = PricingSnapshot()
+    _take_in(ledger, snapshot, supply_stream(code))
+    state = known_supply(snapshot.supplies.get(code), code)
     if state.tokens is None:
         raise Refused(f"supply point {code!r} is billed by readings, not by token; see wattledger tokens set-up")
     if state.meter is None:
         raise Refused(f"supply point {code!r} has no meter that could take a token; its meter was removed")
-    snapshot = PricingSnapshot()
-    for stream in (supply_stream(code), *(tariff_stream(name) for name in {row.tariff for row in state.terms})):
-        for fact in _facts_of(ledger, stream):
-            snapshot.apply(fact)
+    for tariff in {row.tariff for row in state.terms}:
+        _take_in(ledger, snapshot, tariff_stream(tariff))
     stream = meter_stream(code)
     with ledger.datastore.get_connection() as connection:
         newest = newest_of(connection, streams=[stream]).get(stream)
     metering = Metering() if newest is None else Metering(state_of(newest.fact), newest.version)
-    return _Ground(snapshot.supplies[code], snapshot, metering, control_head)
+    return _Ground(state, snapshot, metering, control_head)
 
 
-def _facts_of(ledger: Ledger, stream: UUID) -> tuple[Fact, ...]:
+def _take_in(ledger: Ledger, snapshot: PricingSnapshot, stream: UUID) -> None:
     nothing: tuple[Fact, ...] = ()
-    return ledger.folded(stream, lambda facts, fact: (*facts, fact), nothing)[0]
+    for fact in ledger.folded(stream, lambda facts, fact: (*facts, fact), nothing)[0]:
+        snapshot.apply(fact)
